@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stddef.h>
+
+#include "cmd/cmd.h"
+
+/* clang-format off */
+const struct command commands[] = {
+    {NULL, NULL, NULL},
+};
+/* clang-format on */
