@@ -7,7 +7,7 @@ CC     := $(if $(filter fuzz,$(MODE)),clang,$(if $(filter default,$(origin CC)),
 CCACHE := $(shell command -v ccache)
 B      := build/$(MODE)
 Q      := $(if $(V),,@)# V=1 prints the commands
-PKGS   := lmdb libcrypto libssl libsecp256k1 nettle jansson sqlite3 libwebsockets libcurl libarchive \
+PKGS   := lmdb libcrypto libssl libsecp256k1 nettle jansson sqlite3 libcurl libarchive \
           libseccomp libcbor
 
 WARN   := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wstrict-prototypes \

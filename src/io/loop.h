@@ -75,6 +75,10 @@ struct loop_hook {
 };
 
 void loop_hook_add(struct loop *l, struct loop_hook *h, loop_fn fn, void *ctx);
+void loop_hook_del(struct loop *l, struct loop_hook *h); /* not from inside a hook */
+
+/* The next round does not sleep: for work left over by or after a hook. */
+void loop_again(struct loop *l);
 
 /* Signals: blocks signo in the process and calls fn in the loop. Call before threads start. */
 rc loop_signal(struct loop *l, int signo, loop_fn fn, void *ctx, struct err *e);
