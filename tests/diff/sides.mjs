@@ -8,6 +8,7 @@ export class Side {
   constructor(name, rpc) {
     this.name = name;
     this.rpc = rpc;
+    this.known = new Set(); // senders that may sign
   }
 
   async batch(list) {
@@ -47,8 +48,12 @@ export class Side {
   // receipt's status, and the logs.
   async send(call) {
     const tx = { ...txOf(call), gas: '0x' + (8_000_000).toString(16), gasPrice: '0x0' };
-    const [before, , sent] = await this.batch([
-      ['eth_call', [txOf(call), 'latest']],
+    if (!this.known.has(call.from)) {
+      await this.one('anvil_impersonateAccount', [call.from]);
+      this.known.add(call.from);
+    }
+    const [before] = await this.batch([['eth_call', [txOf(call), 'latest']]]);
+    const [, sent] = await this.batch([
       ['evm_setNextBlockTimestamp', ['0x' + call.time.toString(16)]],
       ['eth_sendTransaction', [tx]],
     ]);

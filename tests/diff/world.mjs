@@ -51,6 +51,7 @@ export class World {
     this.ids = { hashes: new Set(), deals: new Set(), tasks: new Set() };
     this.enclaves = this.signers.slice(6, 8);
     this.replay = [];
+    this.plan = []; // the next steps of a task that is to be led through its life
     this.registries = [ref.appregistry, ref.datasetregistry, ref.workerpoolregistry];
   }
 
@@ -78,7 +79,7 @@ export class World {
   }
 
   call(name, to, iface, fn, args, from = this.someone()) {
-    const fragment = iface.getFunction(fn);
+    const fragment = typeof fn === 'string' ? iface.getFunction(fn) : fn;
     return { name: `${name}:${fragment.name}`, from, to, data: iface.encodeFunctionData(fragment, args) };
   }
 
@@ -89,8 +90,9 @@ export class World {
   next() {
     const r = this.rng;
     if (this.replay.length > 0 && r.chance(0.03)) return { ...r.pick(this.replay), name: 'replay' };
-    const action = r.weighted(WEIGHTS);
-    let c = this[action]();
+    const planned = this.plan.length > 0 && r.chance(0.6) ? this.plan.shift() : undefined;
+    const action = planned ? 'plan' : r.weighted(WEIGHTS);
+    let c = planned ? planned() : this[action]();
     if (!c) return this.next();
     c.action = action;
     if (r.chance(0.02)) c = { ...c, value: r.pick([1, 10n ** 9n]), action: `${action}+value` };
@@ -187,7 +189,10 @@ export class World {
       () => { ro.dataset = this.anyAddress(); },
       () => { ro.workerpool = this.anyAddress(); },
       () => { ao.app = ro.app = r.pick([this.someone(), this.ref.token, this.ref.hub, this.ref.appregistry]); },
-      () => { wo.workerpool = this.ref.appregistry; },
+      () => { wo.workerpool = r.pick([this.ref.appregistry, this.entry(0).address]); ro.workerpool = ZeroAddress; },
+      () => { const other = this.entry(2).address; ao.app = ro.app = other; wo.apprestrict = dso.apprestrict = ZeroAddress; },
+      () => { const other = this.entry(0).address; dso.dataset = ro.dataset = other; ao.datasetrestrict = wo.datasetrestrict = ZeroAddress; },
+      () => { dso.requesterrestrict = this.anyAddress(); ao.requesterrestrict = ZeroAddress; },
       () => { ro.requester = ZeroAddress; },
       () => { ao.appprice = ro.appmaxprice = MAX; },
       () => { wo.workerpoolprice = ro.workerpoolmaxprice = MAX / 2n; },
@@ -254,6 +259,7 @@ export class World {
 
   // ---- tasks --------------------------------------------------------------------------------
   task() {
+    if (this.focus) return this.focus;
     return this.tasks.length ? this.rng.chance(0.6) ? this.tasks[this.tasks.length - 1 - this.rng.below(Math.min(4, this.tasks.length))] : this.rng.pick(this.tasks) : undefined;
   }
 
@@ -481,7 +487,7 @@ export class World {
       () => this.registryCall(kind, 'tokenByIndex', [r.below(6)]), () => this.registryCall(kind, 'tokenOfOwnerByIndex', [who, r.below(4)]),
       () => this.registryCall(kind, 'isRegistered', [r.chance(0.6) && this.entry(kind) ? this.entry(kind).address : who]),
       () => this.registryCall(kind, 'supportsInterface', [r.pick(['0x01ffc9a7', '0x80ac58cd', '0x5b5e139f', '0x780e9d63', '0xffffffff', '0x12345678'])]),
-      () => this.registryCall(kind, r.pick(['name', 'symbol', 'owner', 'totalSupply', 'baseURI', 'previous', 'initialized']), []),
+      () => this.registryCall(kind, r.pick(['name', 'symbol', 'owner', 'totalSupply', 'baseURI', 'previous', 'initialized', 'proxyCodeHash']), []),
     ])();
   }
   entryCall() {
@@ -510,6 +516,34 @@ export class World {
     ])();
   }
 
+  // The life of one task of a new deal, in the order that leads somewhere; other calls, caller
+  // changes and spoilt bytes still come between the steps.
+  lead(deal) {
+    const r = this.rng, t = this.taskOf(deal, deal.first);
+    const focus = (make) => () => {
+      this.focus = t;
+      const c = make();
+      this.focus = undefined;
+      return c;
+    };
+    const several = (n, make) => Array.from({ length: n }, () => focus(make));
+    this.plan = [
+      () => ({ ...this.hubCall('initialize', [deal.id, deal.first]), note: { task: t } }),
+      ...(r.chance(0.25) ? several(1, () => this.contributeAndFinalize()) : []),
+      ...several(2 + r.below(7), () => this.contribute()),
+      ...(r.chance(0.2) ? [...several(1, () => this.pause(700)), ...several(1, () => this.reopen()), ...several(4, () => this.contribute())] : []),
+      ...several(2 + r.below(6), () => this.reveal()),
+      ...(r.chance(0.3) ? several(1, () => this.pause(700)) : []),
+      ...several(2, () => this.finalize()),
+      ...(r.chance(0.3) ? [...several(1, () => this.pause(3100)), ...several(2, () => this.claim())] : []),
+    ];
+  }
+
+  // A call that changes nothing, some time later.
+  pause(seconds) {
+    return { ...this.hubCall('countCategory', []), jump: seconds };
+  }
+
   // What the reference's answer says has come into being.
   learn(call, report) {
     if (report.status !== 1 || !call.note) return;
@@ -521,6 +555,7 @@ export class World {
         this.used.set(log.args.requestHash, first + log.args.volume);
         this.deals.push({ id: log.args.dealid, first, size: log.args.volume, poolOwner: match.pool?.owner ?? this.owner, tag: match.request.tag, callback: match.request.callback});
         this.ids.deals.add(log.args.dealid);
+        if (this.plan.length === 0) this.lead(this.deals[this.deals.length - 1]);
       }
     }
     if (task) {
@@ -551,6 +586,11 @@ export class World {
       h(['viewApp', 'viewDataset', 'viewWorkerpool'][k], [e.address]);
       out.push(this.registryCall(k, 'ownerOf', [BigInt(e.address)], this.owner), this.registryCall(k, 'getApproved', [BigInt(e.address)], this.owner));
     }));
+    for (let k = 0; k < 3; k++) for (const f of ['name', 'symbol', 'owner', 'totalSupply', 'baseURI', 'previous', 'initialized']) out.push(this.registryCall(k, f, [], this.owner));
+    for (const f of ['name', 'symbol', 'decimals', 'totalSupply', 'version', 'locked', 'initialSupply', 'owner']) out.push(this.tokenCall(f, [], this.owner));
+    this.entries.forEach((list, k) => list.forEach((e) => this.entryAbi[k].forEachFunction((f) => {
+      if (f.inputs.length === 0) out.push(this.call('entry', e.address, this.entryAbi[k], f, [], this.owner));
+    })));
     for (let k = 0; k < 3; k++) for (let i = 0; i < this.entries[k].length; i++) out.push(this.registryCall(k, 'tokenByIndex', [i], this.owner));
     return out;
   }
