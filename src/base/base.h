@@ -36,7 +36,11 @@ struct hash {
     uint8_t b[32];
 };
 
-#define BYTES_OF(x)    ((struct bytes){(const uint8_t *)&(x), sizeof(x)}) /* an address, a hash */
+#define BYTES_OF(x) ((struct bytes){(const uint8_t *)&(x), sizeof(x)}) /* an address, a hash */
+#define BYTES_INIT(lit)                                                                            \
+    {                                                                                              \
+        (const uint8_t *)("" lit), sizeof(lit) - 1                                                 \
+    } /* in static tables */
 #define BYTES_LIT(lit) ((struct bytes){(const uint8_t *)("" lit), sizeof(lit) - 1})
 
 static inline struct bytes bytes_str(const char *s)
