@@ -11,6 +11,9 @@ struct command {
     int (*run)(int argc, char **argv);
 };
 
+/* Stored data are damaged: whoever supervises must not start the command again. */
+enum { EXIT_CORRUPT = 3 };
+
 extern const struct command commands[]; /* ends with a row whose name is NULL */
 
 #endif /* SOUK_CMD_CMD_H */
