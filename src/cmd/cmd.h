@@ -14,6 +14,8 @@ struct command {
 /* Stored data are damaged: whoever supervises must not start the command again. */
 enum { EXIT_CORRUPT = 3 };
 
+int cmd_up(int argc, char **argv);
+
 extern const struct command commands[]; /* ends with a row whose name is NULL */
 
 #endif /* SOUK_CMD_CMD_H */

@@ -5,6 +5,7 @@
 
 /* clang-format off */
 const struct command commands[] = {
+    {"up",          "start a whole market on this machine", cmd_up},
     {NULL, NULL, NULL},
 };
 /* clang-format on */
