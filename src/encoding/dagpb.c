@@ -263,15 +263,24 @@ void put_unixfs(struct buf *b, const struct unixfs *u)
     }
 }
 
+void dagpb_leaf_around(struct buf *head, struct buf *tail, size_t n)
+{
+    size_t inner = 2 + 1 + varint_size(n);
+    inner += n > 0 ? 1 + varint_size(n) + n : 0;
+    put_key(head, 1, WIRE_BYTES);
+    put_varint(head, inner);
+    put_number(head, 1, UNIXFS_FILE);
+    if (n > 0) {
+        put_key(head, 2, WIRE_BYTES);
+        put_varint(head, n);
+    }
+    put_number(tail, 3, n);
+}
+
 void put_unixfs_leaf(struct buf *b, struct bytes data)
 {
-    size_t inner = 2 + 1 + varint_size(data.n);
-    inner += data.n > 0 ? 1 + varint_size(data.n) + data.n : 0;
-    put_key(b, 1, WIRE_BYTES);
-    put_varint(b, inner);
-    put_unixfs(b, &(struct unixfs){.type = UNIXFS_FILE,
-                                   .data = data,
-                                   .has_data = data.n > 0,
-                                   .filesize = data.n,
-                                   .has_filesize = true});
+    BUF_FREE tail = buf_new(16);
+    dagpb_leaf_around(b, &tail, data.n);
+    put_bytes(b, data);
+    put_bytes(b, buf_bytes(&tail));
 }

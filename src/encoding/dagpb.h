@@ -64,7 +64,10 @@ rc unixfs_parse(struct unixfs *out, struct arena *a, struct bytes data);
 /* Field order and presence as go-ipfs writes them: the same bytes for the same file. */
 void put_unixfs(struct buf *b, const struct unixfs *u);
 
-/* A whole file node: `data` of one leaf without links (raw or dag-pb is the caller's choice). */
+/* A file of one node, without links. */
 void put_unixfs_leaf(struct buf *b, struct bytes data);
+
+/* What stands before and behind n bytes of data in such a node. */
+void dagpb_leaf_around(struct buf *head, struct buf *tail, size_t n);
 
 #endif /* SOUK_ENCODING_DAGPB_H */

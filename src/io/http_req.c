@@ -218,6 +218,21 @@ static void give(struct http_req *r, struct bytes part, bool last)
     }
 }
 
+/* Ends a request whose body is bad. A handler that has begun to take the body is told by `gone`. */
+static void refuse_body(struct http_req *r, int status, const char *text)
+{
+    http_fn gone = r->gone;
+    r->gone = NULL;
+    if (gone != NULL) {
+        gone(r->c->s->cfg.ctx, r);
+    }
+    if (r->begun) {
+        conn_doom(r->c);
+    } else {
+        http_reply_error(r, status, "%s", text);
+    }
+}
+
 /* Takes one piece of the body from the input; false when it has to wait for more. */
 static bool take_part(struct http_req *r)
 {
@@ -232,7 +247,7 @@ static bool take_part(struct http_req *r)
     if (r->chunked) {
         rc got = http_chunks_take(&r->chunks, in, &part, &used, &last);
         if (!rc_ok(got)) {
-            http_reply_error(r, 400, "the chunked body is malformed");
+            refuse_body(r, 400, "the chunked body is malformed");
             return false;
         }
     } else {
@@ -242,7 +257,10 @@ static bool take_part(struct http_req *r)
     c->in_off += used;
     r->seen += part.n;
     if (r->seen > r->route->body_max) {
-        http_reply_error(r, 413, "the body is larger than %zu bytes", r->route->body_max);
+        char text[80];
+        (void)snprintf(text, sizeof(text), "the body is larger than %zu bytes",
+                       r->route->body_max);
+        refuse_body(r, 413, text);
         return false;
     }
     give(r, part, last);

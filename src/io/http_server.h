@@ -92,7 +92,8 @@ struct arena *http_arena(struct http_req *r);
 void http_set_user(struct http_req *r, void *user);
 void *http_user(const struct http_req *r);
 
-/* fn(user-context, r) when the client left before the answer was out; r is gone after it. */
+/* fn(user-context, r) when the client left before the answer was out, or sent a body that the server
+ * refused while it was streamed; r is gone after it. */
 void http_on_gone(struct http_req *r, http_fn fn);
 
 /* Streamed bodies: stop and go on reading from the client. */
