@@ -6,6 +6,8 @@
  * has one row in table.c; `run` gets argv[0] = the command's name and returns the exit status:
  * 0 done, 1 refused or failed, 2 bad usage or unreadable input. */
 
+#include "base/rc.h"
+
 struct command {
     const char *name, *help; /* help: one line, for the list */
     int (*run)(int argc, char **argv);
@@ -14,6 +16,17 @@ struct command {
 /* Stored data are damaged: whoever supervises must not start the command again. */
 enum { EXIT_CORRUPT = 3 };
 
+/* daemon.c: for commands that run as services. */
+rc cmd_log_level(const char *name,
+                 struct err *e); /* --log-level; MALFORMED when there is none so */
+
+/* --ready-fd: one line to the descriptor, which is then closed: the service serves. 0: none. */
+rc cmd_ready(uint64_t fd, struct err *e, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* Logs what failed; the exit status that fits. */
+int cmd_exit(const char *area, rc r, const struct err *e);
+
+int cmd_store(int argc, char **argv);
 int cmd_up(int argc, char **argv);
 
 extern const struct command commands[]; /* ends with a row whose name is NULL */

@@ -140,12 +140,13 @@ static void put_json_bytes(const struct visit *v, struct bytes b)
 static void put_simple(const struct visit *v, struct cur *c, const struct head *h)
 {
     if (h->info == SIMPLE_F64) {
-        double d;
+        double d; /* a number of the user's data, passed on and not reckoned with */
         memcpy(&d, &h->value, sizeof(d));
+        bool whole_number = d > -1e15 && d < 1e15 && (double)(int64_t)d == d;
         if (!isfinite(d)) {
             cur_fail(c, "number that is not finite");
         } else if (v->json != NULL) {
-            put_fmt(v->json, d == floor(d) && fabs(d) < 1e15 ? "%.1f" : "%.17g", d);
+            put_fmt(v->json, whole_number ? "%.1f" : "%.17g", d);
         }
         return;
     }

@@ -258,8 +258,7 @@ static bool take_part(struct http_req *r)
     r->seen += part.n;
     if (r->seen > r->route->body_max) {
         char text[80];
-        (void)snprintf(text, sizeof(text), "the body is larger than %zu bytes",
-                       r->route->body_max);
+        (void)snprintf(text, sizeof(text), "the body is larger than %zu bytes", r->route->body_max);
         refuse_body(r, 413, text);
         return false;
     }
