@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "chain/rpc/rpc_int.h"
 #include "encoding/abi.h"
 #include "io/http_parse.h"
@@ -19,6 +20,17 @@ rc rpc_fail(struct rpc_req *q, int code, const char *fmt, ...)
     q->code = code;
     q->has_data = false;
     return RC(MALFORMED);
+}
+
+rc rpc_no_memory(struct rpc_req *q)
+{
+    return rpc_fail(q, RPC_LIMIT, "the request needs too much memory");
+}
+
+rc rpc_ledger_fault(struct rpc_req *q, rc r)
+{
+    log_error("rpc", "a read of the ledger failed with code %d", (int)r.code);
+    return rpc_fail(q, RPC_INTERNAL, "internal error");
 }
 
 /* "Panic" codes of Solidity, in geth's words. */
@@ -128,7 +140,7 @@ static rc run(struct rpc_req *q, const char *name)
     if (m == NULL) {
         return rpc_fail(q, RPC_METHOD, "the method %.80s does not exist/is not available", name);
     }
-    if ((m->flags & RPC_DEV) != 0 && !rpc_limits(q->rpc)->dev) {
+    if ((m->flags & RPC_DEV) != 0 && !q->rpc->cfg.dev) {
         return rpc_fail(q, RPC_METHOD,
                         "the method %s does not exist/is not available: it is a development "
                         "method, start the node with --dev to use it",
@@ -174,11 +186,13 @@ static void answer_one(struct rpc *rpc, struct arena *a, struct ws *ws, const js
     put_str(out, ",\"result\":");
     rc r = run(&q, method);
     put_str(out, "}");
-    if (out->full) {
+    if (out->full || out->n > out->cap - RPC_ERROR_ROOM) {
         out->full = false; /* the puts were dropped whole: the room behind mark is ours again */
         r = rpc_fail(&q, RPC_TOO_LARGE, "response too large");
     }
+    rpc->stats.requests++;
     if (!rc_ok(r)) {
+        rpc->stats.errors++;
         out->n = mark;
         put_error(out, id, &q);
     }
@@ -202,7 +216,7 @@ static void answer_batch(struct rpc *rpc, struct arena *a, struct ws *ws, const 
         answer_fault(rpc, RPC_REQUEST, "empty batch", out);
         return;
     }
-    if (n > rpc_limits(rpc)->batch_max) {
+    if (n > rpc->cfg.batch_max) {
         answer_fault(rpc, RPC_REQUEST, "batch too large", out);
         return;
     }

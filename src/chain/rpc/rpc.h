@@ -13,6 +13,16 @@
 struct ledger;
 struct rpc;
 
+/* Who makes blocks: the node's own sealer, or nobody when a consensus engine does (then all are
+ * NULL). seal() makes n blocks, interval_s apart, also empty ones, and tells rpc_on_block(). */
+struct rpc_engine {
+    void *ctx;
+    rc (*seal)(void *ctx, uint64_t n, uint64_t interval_s, struct err *e);
+    bool (*automine)(void *ctx);
+    void (*set_automine)(void *ctx, bool on);
+    void (*set_interval)(void *ctx, uint64_t ms); /* 0: off */
+};
+
 struct rpc_config {
     struct loop *loop;
     struct ledger *ledger;
@@ -20,7 +30,7 @@ struct rpc_config {
     const char *cors_origin;        /* NULL: no CORS headers */
     const char *tls_cert, *tls_key; /* NULL: plain */
     bool dev;                       /* development methods, unlocked accounts */
-    bool automine;                  /* with dev: a block for each transaction */
+    struct rpc_engine engine;
 
     /* 0 takes the default named in `souk node --help`. */
     uint64_t max_conns, body_max, batch_max, response_max;

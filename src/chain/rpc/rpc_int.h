@@ -15,10 +15,15 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/u256.h"
+#include "chain/ledger/ledger.h"
+#include "chain/rpc/rpc.h"
+#include "crypto/secret.h"
 #include "io/http_server.h"
 #include "io/json.h"
 
-struct rpc;
+struct dev;
+struct filters;
+struct subs;
 
 /* Codes of JSON-RPC 2.0 and those that Ethereum nodes add. */
 enum {
@@ -33,8 +38,9 @@ enum {
     RPC_REVERT = 3,
 };
 
-#define RPC_DEPTH_MAX 32 /* levels of JSON: typed data of EIP-712 nests a few */
-#define RPC_ERROR_MAX 512
+#define RPC_DEPTH_MAX  32 /* levels of JSON: typed data of EIP-712 nests a few */
+#define RPC_ERROR_MAX  512
+#define RPC_ERROR_ROOM ((size_t)1 << 20) /* of an answer, for errors when results have filled it */
 
 /* One call being answered. A handler appends the JSON text of its result to out, or returns what
  * rpc_fail() returned; then what it appended is dropped. */
@@ -76,12 +82,24 @@ rc rpc_revert(struct rpc_req *q, struct bytes data); /* code 3, with the reason 
 void rpc_answer(struct rpc *rpc, struct arena *a, struct ws *ws, struct bytes text,
                 struct buf *out);
 
-struct rpc_limits {
-    size_t batch_max, response_max;
-    bool dev;
+struct rpc_stats {
+    uint64_t requests, errors, blocks, logs_sent, subs, filters, height;
 };
 
-const struct rpc_limits *rpc_limits(const struct rpc *rpc);
+struct rpc {
+    struct rpc_config cfg; /* defaults filled in */
+    struct ledger *ledger;
+    struct http_server *http;
+    struct http_route *routes;
+    struct rpc_stats stats;
+    struct dev *dev;         /* NULL without --dev */
+    struct filters *filters; /* m_filter.c */
+    struct subs *subs;       /* m_sub.c */
+};
+
+/* Ready-made failures. */
+rc rpc_no_memory(struct rpc_req *q);
+rc rpc_ledger_fault(struct rpc_req *q, rc r); /* storage failed: -32603, the text is logged */
 
 /* params.c: argument i of the call. The p_ functions answer -32602 in geth's words. */
 bool p_given(const struct rpc_req *q, size_t i); /* there and not null */
@@ -155,5 +173,59 @@ void put_q_address(struct buf *b, struct address a); /* lower case, as geth */
 void put_q_bytes(struct buf *b, struct bytes v);
 void put_q_u64(struct buf *b, uint64_t v);
 void put_q_u256(struct buf *b, struct u256 v);
+
+/* The number behind a block id: NOT_FOUND (no error recorded) when there is no such block. Pending
+ * is the height plus one. */
+rc block_resolve(struct rpc *rpc, const struct block_id *id, uint64_t *number);
+
+/* The same for state: argument i; LEDGER_PENDING for pending; records geth's errors. */
+rc p_state(struct rpc_req *q, size_t i, uint64_t *number);
+rc state_fault(struct rpc_req *q, rc r, uint64_t number); /* of a state read that failed */
+
+/* format.c */
+void put_header(struct buf *b, const struct block *k); /* members of an object, no braces */
+void put_tx(struct buf *b, const struct tx *t);
+void put_receipt(struct buf *b, const struct receipt *r);
+void put_log(struct buf *b, const struct log *g);
+struct u256 tx_effective_price(const struct tx *t);
+
+/* m_filter.c */
+struct filters *filters_new(void);
+void filters_free(struct filters *f);
+void filters_on_pending(struct rpc *rpc, struct hash tx);
+bool log_fits(const struct log_filter *f, const struct log *g);
+void filter_query(const struct log_filter *f, uint64_t from, uint64_t to, struct log_query *q);
+
+/* m_sub.c */
+struct subs *subs_new(void);
+void subs_free(struct subs *s);
+void subs_on_block(struct rpc *rpc, uint64_t number);
+void subs_on_pending(struct rpc *rpc, struct hash tx);
+void subs_on_close(struct rpc *rpc, struct ws *w);
+void rpc_new_id(struct hash *id); /* 16 random bytes at the front, for filters and subscriptions */
+
+/* m_dev.c */
+#define DEV_ACCOUNTS         20
+#define DEV_IMPERSONATED_MAX 256
+
+struct dev {
+    struct secret keys[DEV_ACCOUNTS];
+    struct address accounts[DEV_ACCOUNTS];
+    struct address impersonated[DEV_IMPERSONATED_MAX];
+    size_t impersonated_n;
+    bool impersonate_all;
+};
+
+rc dev_open(struct dev **out, struct err *e);
+void dev_free(struct dev *d);
+rc dev_mined(struct rpc_req *q); /* after a transaction came in: makes its block when automining */
+void put_accounts(struct buf *b, const struct rpc *rpc);
+
+/* m_state.c, m_chain.c, m_send.c */
+rc call_run(struct rpc_req *q, uint64_t number, struct call_args *c, uint64_t gas,
+            enum call_outcome *how, struct bytes *ret, uint64_t *used);
+rc estimate(struct rpc_req *q, uint64_t number, struct call_args *c, uint64_t *gas);
+struct u256 suggest_tip(const struct rpc *rpc);
+rc send_fault(struct rpc_req *q, rc r, const struct err *e);
 
 #endif /* SOUK_CHAIN_RPC_RPC_INT_H */
