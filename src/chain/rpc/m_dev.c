@@ -6,10 +6,7 @@
 #include "base/log.h"
 #include "chain/rpc/rpc_table_int.h"
 #include "crypto/hd.h"
-#include "crypto/keccak.h"
 #include "crypto/secp.h"
-#include "encoding/hex.h"
-#include "encoding/rlp.h"
 #include "io/typed_data.h"
 
 rc dev_open(struct dev **out, struct err *e)
@@ -198,67 +195,7 @@ rc eth_sign_typed(struct rpc_req *q)
 
 /* --- transactions --- */
 
-static void put_to(struct buf *b, const struct tx *t)
-{
-    rlp_put_str(b, t->has_to ? BYTES_OF(t->to) : (struct bytes){0});
-}
-
-/* The members of a transaction up to its signature. EIP-155, EIP-2930, EIP-1559. */
-static void put_members(struct buf *b, const struct tx *t)
-{
-    if (t->type > 0) {
-        rlp_put_u64(b, t->chain_id);
-    }
-    rlp_put_u64(b, t->nonce);
-    if (t->type == 2) {
-        rlp_put_u256(b, t->tip);
-        rlp_put_u256(b, t->max_fee);
-    } else {
-        rlp_put_u256(b, t->gas_price);
-    }
-    rlp_put_u64(b, t->gas);
-    put_to(b, t);
-    rlp_put_u256(b, t->value);
-    rlp_put_str(b, t->data);
-    if (t->type > 0) {
-        rlp_list_end(b, rlp_list_begin(b)); /* an empty access list */
-    }
-}
-
-/* Type byte and list; the signature is put when there is one. */
-static void put_signed(struct buf *b, const struct tx *t, const struct secp_sig *sig)
-{
-    if (t->type > 0) {
-        put_u8(b, (uint8_t)t->type);
-    }
-    size_t list = rlp_list_begin(b);
-    put_members(b, t);
-    if (sig != NULL) {
-        struct u256 r = u256_from_be(sig->rs), s = u256_from_be(sig->rs + 32);
-        rlp_put_u64(b, t->type > 0 ? sig->parity : t->chain_id * 2 + 35 + sig->parity);
-        rlp_put_u256(b, r);
-        rlp_put_u256(b, s);
-    } else if (t->type == 0) {
-        rlp_put_u64(b, t->chain_id);
-        rlp_put_u64(b, 0);
-        rlp_put_u64(b, 0);
-    }
-    rlp_list_end(b, list);
-}
-
-static rc sign_tx(struct rpc_req *q, const struct tx *t, const struct secret *key, struct buf *raw)
-{
-    BUF_FREE msg = buf_new(RPC_DATA_MAX * 2);
-    struct secp_sig sig;
-    put_signed(&msg, t, NULL);
-    if (!rc_ok(buf_end(&msg)) || !rc_ok(secp_sign(&sig, key, keccak256(buf_bytes(&msg))))) {
-        return rpc_fail(q, RPC_INTERNAL, "the transaction cannot be signed");
-    }
-    put_signed(raw, t, &sig);
-    return rc_ok(buf_end(raw)) ? RC_OK : rpc_fail(q, RPC_LIMIT, "the transaction is too long");
-}
-
-static rc fill_fees(struct rpc_req *q, const struct call_args *c, struct tx *t)
+static rc fill_fees(struct rpc_req *q, const struct call_args *c, struct eth_tx *t)
 {
     struct u256 base = ledger_base_fee(q->rpc->ledger);
     struct u256 twice;
@@ -282,7 +219,7 @@ static rc fill_fees(struct rpc_req *q, const struct call_args *c, struct tx *t)
 }
 
 /* What eth_sendTransaction leaves out is filled in as a wallet would. */
-static rc fill(struct rpc_req *q, struct call_args *c, struct tx *t)
+static rc fill(struct rpc_req *q, struct call_args *c, struct eth_tx *t)
 {
     struct ledger *l = q->rpc->ledger;
     if (!c->has_from) {
@@ -293,15 +230,14 @@ static rc fill(struct rpc_req *q, struct call_args *c, struct tx *t)
                         "invalid argument 0: access lists and types above 2 are for signed "
                         "transactions: use eth_sendRawTransaction");
     }
-    *t = (struct tx){.from = c->from,
-                     .has_chain_id = true,
-                     .chain_id = ledger_chain_id(l),
-                     .has_to = c->has_to,
-                     .to = c->to,
-                     .value = c->value,
-                     .data = c->data,
-                     .nonce = c->nonce,
-                     .gas = c->gas};
+    *t = (struct eth_tx){.has_chain_id = true,
+                         .chain_id = ledger_chain_id(l),
+                         .has_to = c->has_to,
+                         .to = c->to,
+                         .value = c->value,
+                         .data = c->data,
+                         .nonce = c->nonce,
+                         .gas = c->gas};
     t->type = c->has_type ? (unsigned)c->type : c->has_gas_price ? 0 : 2;
     TRY(fill_fees(q, c, t));
     if (!c->has_nonce) {
@@ -321,7 +257,7 @@ static rc fill(struct rpc_req *q, struct call_args *c, struct tx *t)
 rc eth_sign_transaction(struct rpc_req *q)
 {
     struct call_args c;
-    struct tx t;
+    struct eth_tx t;
     BUF_FREE raw = buf_new(RPC_DATA_MAX * 2);
     TRY(p_call(q, 0, &c));
     TRY(fill(q, &c, &t));
@@ -329,7 +265,9 @@ rc eth_sign_transaction(struct rpc_req *q)
     if (key == NULL) {
         return rpc_fail(q, RPC_SERVER, "unknown account");
     }
-    TRY(sign_tx(q, &t, key, &raw));
+    if (!rc_ok(tx_sign(&raw, &t, key))) {
+        return rpc_fail(q, RPC_SERVER, "the transaction cannot be signed");
+    }
     put_q_bytes(q->out, buf_bytes(&raw));
     return RC_OK;
 }
@@ -337,7 +275,7 @@ rc eth_sign_transaction(struct rpc_req *q)
 rc eth_send_transaction(struct rpc_req *q)
 {
     struct call_args c;
-    struct tx t;
+    struct eth_tx t;
     struct hash h;
     struct err e;
     rc r;
@@ -345,11 +283,12 @@ rc eth_send_transaction(struct rpc_req *q)
     TRY(fill(q, &c, &t));
     const struct secret *key = key_of(q->rpc, c.from);
     if (speaks_for(q->rpc->dev, c.from)) {
-        r = ledger_send_unsigned(q->rpc->ledger, &t, &h, &e);
+        r = ledger_send_unsigned(q->rpc->ledger, c.from, &t, &h, &e);
     } else if (key != NULL) {
         BUF_FREE raw = buf_new(RPC_DATA_MAX * 2);
-        TRY(sign_tx(q, &t, key, &raw));
-        r = ledger_send(q->rpc->ledger, buf_bytes(&raw), &h, &e);
+        r = tx_sign(&raw, &t, key);
+        r = rc_ok(r) ? ledger_send(q->rpc->ledger, buf_bytes(&raw), &h, &e)
+                     : err_set(&e, r.code, "the transaction cannot be signed");
     } else {
         return rpc_fail(q, RPC_SERVER, "unknown account");
     }
