@@ -70,7 +70,7 @@ static bool is_zero(const uint8_t word[32])
     return u256_is_zero(u256_from_be(word));
 }
 
-rc tx_parse(struct eth_tx *out, struct bytes raw, const char **why)
+rc eth_tx_parse(struct eth_tx *out, struct bytes raw, const char **why)
 {
     *out = (struct eth_tx){0};
     struct cur c = cur_of(raw);
@@ -117,12 +117,12 @@ rc tx_parse(struct eth_tx *out, struct bytes raw, const char **why)
     return read_v(out, why);
 }
 
-struct hash tx_hash(struct bytes raw)
+struct hash eth_tx_hash(struct bytes raw)
 {
     return keccak256(raw);
 }
 
-struct address tx_take_access(struct cur *list, struct cur *keys)
+struct address eth_tx_take_access(struct cur *list, struct cur *keys)
 {
     struct cur entry = rlp_take_list(list);
     struct bytes a = rlp_take_str(&entry);
@@ -131,13 +131,13 @@ struct address tx_take_access(struct cur *list, struct cur *keys)
     return take_address(&addr);
 }
 
-struct tx_access_count tx_count_access(const struct eth_tx *t)
+struct eth_tx_access eth_tx_count_access(const struct eth_tx *t)
 {
-    struct tx_access_count n = {0};
+    struct eth_tx_access n = {0};
     struct cur list = cur_of(t->access_list);
     while (list.n > 0) {
         struct cur keys;
-        (void)tx_take_access(&list, &keys);
+        (void)eth_tx_take_access(&list, &keys);
         n.addresses++;
         for (; keys.n > 0; n.keys++) {
             (void)rlp_take_str(&keys);
@@ -177,7 +177,7 @@ static void put_members(struct buf *b, const struct eth_tx *t)
     }
 }
 
-struct hash tx_signing_hash(const struct eth_tx *t)
+struct hash eth_tx_signing_hash(const struct eth_tx *t)
 {
     BUF_FREE b = buf_new(TX_SIZE_MAX * 2);
     if (t->type > 0) {
@@ -194,12 +194,12 @@ struct hash tx_signing_hash(const struct eth_tx *t)
     return keccak256(buf_bytes(&b));
 }
 
-rc tx_sender(struct address *out, const struct eth_tx *t)
+rc eth_tx_sender(struct address *out, const struct eth_tx *t)
 {
-    return secp_recover(out, tx_signing_hash(t), &t->sig);
+    return secp_recover(out, eth_tx_signing_hash(t), &t->sig);
 }
 
-void tx_put(struct buf *b, const struct eth_tx *t)
+void eth_tx_put(struct buf *b, const struct eth_tx *t)
 {
     if (t->type > 0) {
         put_u8(b, (uint8_t)t->type);
@@ -212,16 +212,16 @@ void tx_put(struct buf *b, const struct eth_tx *t)
     rlp_list_end(b, list);
 }
 
-rc tx_sign(struct buf *out, struct eth_tx *t, const struct secret *key)
+rc eth_tx_sign(struct buf *out, struct eth_tx *t, const struct secret *key)
 {
     t->has_chain_id = true;
-    TRY(secp_sign(&t->sig, key, tx_signing_hash(t)));
+    TRY(secp_sign(&t->sig, key, eth_tx_signing_hash(t)));
     t->v = t->type > 0 ? t->sig.parity : t->chain_id * 2 + 35 + t->sig.parity;
-    tx_put(out, t);
+    eth_tx_put(out, t);
     return buf_end(out);
 }
 
-bool tx_price(struct u256 *out, const struct eth_tx *t, struct u256 base_fee)
+bool eth_tx_price(struct u256 *out, const struct eth_tx *t, struct u256 base_fee)
 {
     struct u256 room;
     if (t->type < 2) {

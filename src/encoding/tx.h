@@ -29,34 +29,34 @@ struct eth_tx {
 
 /* Whole input, canonical RLP only. MALFORMED with *why in geth's words where it has some. The
  * signature's form is checked (low s, EIP-2; v fits the type), not who made it. */
-rc tx_parse(struct eth_tx *out, struct bytes raw, const char **why);
+rc eth_tx_parse(struct eth_tx *out, struct bytes raw, const char **why);
 
-struct hash tx_hash(struct bytes raw); /* keccak256 of the bytes, which names the transaction */
+struct hash eth_tx_hash(struct bytes raw); /* keccak256 of the bytes, which names the transaction */
 
 /* What the sender signed. */
-struct hash tx_signing_hash(const struct eth_tx *t);
+struct hash eth_tx_signing_hash(const struct eth_tx *t);
 
 /* DENIED when no key fits the signature. The expensive part: about 50 µs. Any thread. */
-rc tx_sender(struct address *out, const struct eth_tx *t);
+rc eth_tx_sender(struct address *out, const struct eth_tx *t);
 
 /* The whole transaction with the signature it has, appended. */
-void tx_put(struct buf *b, const struct eth_tx *t);
+void eth_tx_put(struct buf *b, const struct eth_tx *t);
 
 /* Signs t (its sig, v and, for type 0, has_chain_id are set) and appends its bytes. */
-rc tx_sign(struct buf *out, struct eth_tx *t, const struct secret *key);
+rc eth_tx_sign(struct buf *out, struct eth_tx *t, const struct secret *key);
 
 /* Takes the next entry of an access list: an address, and a cursor over its keys, each to be taken
- * with rlp_take_str() (32 bytes). Only on lists that tx_parse() accepted. */
-struct address tx_take_access(struct cur *list, struct cur *keys);
+ * with rlp_take_str() (32 bytes). Only on lists that eth_tx_parse() accepted. */
+struct address eth_tx_take_access(struct cur *list, struct cur *keys);
 
-struct tx_access_count {
+struct eth_tx_access {
     uint64_t addresses, keys;
 };
 
-struct tx_access_count tx_count_access(const struct eth_tx *t);
+struct eth_tx_access eth_tx_count_access(const struct eth_tx *t);
 
 /* What a unit of gas costs its sender in a block of this base fee (EIP-1559); false when the
  * transaction does not offer the base fee. */
-bool tx_price(struct u256 *out, const struct eth_tx *t, struct u256 base_fee) MUST_CHECK;
+bool eth_tx_price(struct u256 *out, const struct eth_tx *t, struct u256 base_fee) MUST_CHECK;
 
 #endif /* SOUK_ENCODING_TX_H */

@@ -10,14 +10,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct eth_tx t;
     const char *why = NULL;
-    if (!rc_ok(tx_parse(&t, (struct bytes){data, size}, &why))) {
+    if (!rc_ok(eth_tx_parse(&t, (struct bytes){data, size}, &why))) {
         CHECK(why != NULL);
         return 0;
     }
     BUF_FREE b = buf_new(TX_SIZE_MAX * 2);
-    tx_put(&b, &t);
+    eth_tx_put(&b, &t);
     CHECK(bytes_eq(buf_bytes(&b), (struct bytes){data, size}));
-    (void)tx_count_access(&t);
-    (void)tx_signing_hash(&t);
+    (void)eth_tx_count_access(&t);
+    (void)eth_tx_signing_hash(&t);
     return 0;
 }

@@ -33,14 +33,14 @@ static void test_example(void)
     struct address from;
     struct address want;
     key_of(&key, 0x46);
-    CHECK(rc_ok(tx_parse(&t, raw_of(&b, EXAMPLE), &why)));
+    CHECK(rc_ok(eth_tx_parse(&t, raw_of(&b, EXAMPLE), &why)));
     CHECK(t.type == 0 && t.has_chain_id && t.chain_id == 1 && t.nonce == 9 && t.gas == 21000);
-    CHECK(rc_ok(tx_sender(&from, &t)) && rc_ok(secp_address(&want, &key)));
+    CHECK(rc_ok(eth_tx_sender(&from, &t)) && rc_ok(secp_address(&want, &key)));
     CHECK(address_eq(from, want));
     char text[HEX_HASH_MAX];
-    CHECK(strcmp(hex_hash(text, tx_signing_hash(&t)),
+    CHECK(strcmp(hex_hash(text, eth_tx_signing_hash(&t)),
                  "0xdaf5a779ae972f972197303d7b574746c7ef83eadac0f2791ad23db92e4c8e53") == 0);
-    CHECK(rc_ok(tx_sign(&again, &t, &key)));
+    CHECK(rc_ok(eth_tx_sign(&again, &t, &key)));
     CHECK(bytes_eq(buf_bytes(&again), buf_bytes(&b)));
 }
 
@@ -73,27 +73,27 @@ static void test_types(void)
         if (type > 0) {
             t.access_list = (struct bytes){list, n};
         }
-        CHECK(rc_ok(tx_sign(&b, &t, &key)));
+        CHECK(rc_ok(eth_tx_sign(&b, &t, &key)));
         struct eth_tx got;
         const char *why = "";
-        CHECK(rc_ok(tx_parse(&got, buf_bytes(&b), &why)));
+        CHECK(rc_ok(eth_tx_parse(&got, buf_bytes(&b), &why)));
         CHECK(got.type == type && !got.has_to && got.chain_id == 31337);
         CHECK(bytes_eq(got.data, BYTES_LIT("data")));
-        struct tx_access_count c = tx_count_access(&got);
+        struct eth_tx_access c = eth_tx_count_access(&got);
         CHECK(c.addresses == (type > 0 ? 1 : 0) && c.keys == (type > 0 ? 2 : 0));
         struct address from;
         struct address want;
-        CHECK(rc_ok(tx_sender(&from, &got)) && rc_ok(secp_address(&want, &key)));
+        CHECK(rc_ok(eth_tx_sender(&from, &got)) && rc_ok(secp_address(&want, &key)));
         CHECK(address_eq(from, want));
         struct u256 price;
-        CHECK(tx_price(&price, &got, u256_from(1)));
+        CHECK(eth_tx_price(&price, &got, u256_from(1)));
         CHECK(u256_eq(price, u256_from(type < 2 ? 4 : 3)));
-        CHECK(tx_price(&price, &got, u256_from(4)));
+        CHECK(eth_tx_price(&price, &got, u256_from(4)));
         CHECK(u256_eq(price, u256_from(type < 2 ? 4 : 5)));
-        CHECK(!tx_price(&price, &got, u256_from(6)));
+        CHECK(!eth_tx_price(&price, &got, u256_from(6)));
         b.p[b.n - 1] ^= 1; /* another s: another signer or none */
-        CHECK(rc_ok(tx_parse(&got, buf_bytes(&b), &why)));
-        CHECK(!rc_ok(tx_sender(&from, &got)) || !address_eq(from, want));
+        CHECK(rc_ok(eth_tx_parse(&got, buf_bytes(&b), &why)));
+        CHECK(!rc_ok(eth_tx_sender(&from, &got)) || !address_eq(from, want));
     }
 }
 
@@ -115,7 +115,7 @@ static void test_bad(void)
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         struct eth_tx t;
         const char *why = NULL;
-        CHECK(!rc_ok(tx_parse(&t, raw_of(&b, bad[i]), &why)) && why != NULL);
+        CHECK(!rc_ok(eth_tx_parse(&t, raw_of(&b, bad[i]), &why)) && why != NULL);
     }
 }
 

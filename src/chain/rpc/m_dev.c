@@ -7,6 +7,7 @@
 #include "chain/rpc/rpc_table_int.h"
 #include "crypto/hd.h"
 #include "crypto/secp.h"
+#include "encoding/tx.h"
 #include "io/typed_data.h"
 
 rc dev_open(struct dev **out, struct err *e)
@@ -265,11 +266,29 @@ rc eth_sign_transaction(struct rpc_req *q)
     if (key == NULL) {
         return rpc_fail(q, RPC_SERVER, "unknown account");
     }
-    if (!rc_ok(tx_sign(&raw, &t, key))) {
+    if (!rc_ok(eth_tx_sign(&raw, &t, key))) {
         return rpc_fail(q, RPC_SERVER, "the transaction cannot be signed");
     }
     put_q_bytes(q->out, buf_bytes(&raw));
     return RC_OK;
+}
+
+/* The same for the pool, of an account without a key. */
+static struct tx unsigned_tx(const struct eth_tx *t, struct address from)
+{
+    return (struct tx){.from = from,
+                       .type = t->type,
+                       .has_chain_id = true,
+                       .chain_id = t->chain_id,
+                       .has_to = t->has_to,
+                       .to = t->to,
+                       .value = t->value,
+                       .data = t->data,
+                       .nonce = t->nonce,
+                       .gas = t->gas,
+                       .gas_price = t->gas_price,
+                       .max_fee = t->max_fee,
+                       .tip = t->tip};
 }
 
 rc eth_send_transaction(struct rpc_req *q)
@@ -283,10 +302,11 @@ rc eth_send_transaction(struct rpc_req *q)
     TRY(fill(q, &c, &t));
     const struct secret *key = key_of(q->rpc, c.from);
     if (speaks_for(q->rpc->dev, c.from)) {
-        r = ledger_send_unsigned(q->rpc->ledger, c.from, &t, &h, &e);
+        struct tx plain = unsigned_tx(&t, c.from);
+        r = ledger_send_unsigned(q->rpc->ledger, &plain, &h, &e);
     } else if (key != NULL) {
         BUF_FREE raw = buf_new(RPC_DATA_MAX * 2);
-        r = tx_sign(&raw, &t, key);
+        r = eth_tx_sign(&raw, &t, key);
         r = rc_ok(r) ? ledger_send(q->rpc->ledger, buf_bytes(&raw), &h, &e)
                      : err_set(&e, r.code, "the transaction cannot be signed");
     } else {
