@@ -76,13 +76,22 @@ char *hex_hash(char out[HEX_HASH_MAX], struct hash h)
     return out;
 }
 
-static unsigned digit(uint8_t c)
+/* Value of a digit, 16 for every other character: a table, for transactions are decoded by the
+ * thousand. */
+#define ROW(v) v, v, v, v, v, v, v, v, v, v, v, v, v, v, v, v
+/* clang-format off */
+static const uint8_t values[256] = {
+    ROW(16), ROW(16), ROW(16),
+    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 16, 16, 16, 16, 16,
+    16, 10, 11, 12, 13, 14, 15, 16, 16, 16, 16, 16, 16, 16, 16, 16, ROW(16),
+    16, 10, 11, 12, 13, 14, 15, 16, 16, 16, 16, 16, 16, 16, 16, 16, ROW(16),
+    ROW(16), ROW(16), ROW(16), ROW(16), ROW(16), ROW(16), ROW(16), ROW(16),
+};
+/* clang-format on */
+
+static inline unsigned digit(uint8_t c)
 {
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10u : 16u;
+    return values[c];
 }
 
 static bool has_0x(struct bytes t)

@@ -7,6 +7,8 @@
 #include "base/log.h"
 #include "chain/rpc/rpc_int.h"
 #include "encoding/abi.h"
+#include "encoding/hex.h"
+#include "encoding/jsonpull.h"
 #include "io/http_parse.h"
 
 /* --- errors --- */
@@ -92,17 +94,13 @@ rc rpc_revert(struct rpc_req *q, struct bytes data)
 
 /* --- one call --- */
 
-static void put_open(struct buf *out, const json_t *id)
+static void put_open(struct buf *out, struct bytes id)
 {
     put_str(out, "{\"jsonrpc\":\"2.0\",\"id\":");
-    if (id == NULL) {
-        put_str(out, "null");
-    } else {
-        json_put(out, id);
-    }
+    put_bytes(out, id.n == 0 ? BYTES_LIT("null") : id);
 }
 
-static void put_error(struct buf *out, const json_t *id, const struct rpc_req *q)
+static void put_error(struct buf *out, struct bytes id, const struct rpc_req *q)
 {
     put_open(out, id);
     put_fmt(out, ",\"error\":{\"code\":%d,\"message\":", q->code);
@@ -162,93 +160,333 @@ static rc run(struct rpc_req *q, const char *name)
     return m->fn(q);
 }
 
-/* Answers one call; a notification runs without an answer. */
-static void answer_one(struct rpc *rpc, struct arena *a, struct ws *ws, const json_t *v,
-                       struct buf *out)
-{
-    const json_t *id = json_object_get(v, "id");
-    const char *version = json_string_value(json_object_get(v, "jsonrpc"));
-    const char *method = json_string_value(json_object_get(v, "method"));
-    struct rpc_req q = {.rpc = rpc, .arena = a, .ws = ws, .out = out};
-    q.params = js_top(json_object_get(v, "params"));
-    if (json_is_null(q.params.v)) {
-        q.params.v = NULL;
-    }
-    bool id_ok = id == NULL || json_is_string(id) || json_is_number(id) || json_is_null(id);
-    if (!json_is_object(v) || version == NULL || strcmp(version, "2.0") != 0 || method == NULL ||
-        !id_ok) {
-        (void)rpc_fail(&q, RPC_REQUEST, "invalid request");
-        put_error(out, id_ok ? id : NULL, &q);
-        return;
-    }
-    size_t mark = out->n;
-    put_open(out, id);
-    put_str(out, ",\"result\":");
-    rc r = run(&q, method);
-    put_str(out, "}");
-    if (out->full || out->n > out->cap - RPC_ERROR_ROOM) {
-        out->full = false; /* the puts were dropped whole: the room behind mark is ours again */
-        r = rpc_fail(&q, RPC_TOO_LARGE, "response too large");
-    }
-    rpc->stats.requests++;
-    if (!rc_ok(r)) {
-        rpc->stats.errors++;
-        out->n = mark;
-        put_error(out, id, &q);
-    }
-    if (id == NULL) {
-        out->n = mark;
-    }
-}
+/* One call of a request: views into its text, or into the arena. */
+struct call {
+    struct bytes id; /* its JSON text; empty: a notification */
+    struct bytes method;
+    json_t *params;    /* owned; NULL: absent */
+    struct bytes text; /* eth_sendRawTransaction in its plain form: "0x…" */
+    struct bytes raw;  /* and its bytes */
+    bool is_raw, bad;  /* bad: not a request at all */
+};
 
-static void answer_fault(struct rpc *rpc, int code, const char *text, struct buf *out)
+static void answer_fault(struct rpc *rpc, struct bytes id, int code, const char *text,
+                         struct buf *out)
 {
     struct rpc_req q = {.rpc = rpc};
     (void)rpc_fail(&q, code, "%s", text);
-    put_error(out, NULL, &q);
+    put_error(out, id, &q);
 }
 
-static void answer_batch(struct rpc *rpc, struct arena *a, struct ws *ws, const json_t *v,
-                         struct buf *out)
+/* Closes an answer that began at mark: with the error when there is one, and not at all for a
+ * notification. */
+static void close_answer(struct rpc_req *q, struct bytes id, size_t mark, rc r)
 {
-    size_t n = json_array_size(v);
-    if (n == 0) {
-        answer_fault(rpc, RPC_REQUEST, "empty batch", out);
+    struct buf *out = q->out;
+    put_str(out, "}");
+    if (out->full || out->n > out->cap - RPC_ERROR_ROOM) {
+        out->full = false; /* the puts were dropped whole: the room behind mark is ours again */
+        r = rpc_fail(q, RPC_TOO_LARGE, "response too large");
+    }
+    q->rpc->stats.requests++;
+    if (!rc_ok(r)) {
+        q->rpc->stats.errors++;
+        out->n = mark;
+        put_error(out, id, q);
+    }
+    if (id.n == 0) {
+        out->n = mark;
+    }
+}
+
+static void answer_call(struct rpc *rpc, struct arena *a, struct ws *ws, const struct call *c,
+                        struct buf *out)
+{
+    struct rpc_req q = {.rpc = rpc, .arena = a, .ws = ws, .out = out};
+    char name[96];
+    size_t mark = out->n;
+    if (c->bad) {
+        answer_fault(rpc, c->id, RPC_REQUEST, "invalid request", out);
         return;
     }
-    if (n > rpc->cfg.batch_max) {
-        answer_fault(rpc, RPC_REQUEST, "batch too large", out);
-        return;
+    (void)snprintf(name, sizeof(name), "%.*s", (int)MIN(c->method.n, sizeof(name) - 1),
+                   (const char *)c->method.p);
+    q.params = js_top(json_is_null(c->params) ? NULL : c->params);
+    put_open(out, c->id);
+    put_str(out, ",\"result\":");
+    close_answer(&q, c->id, mark, run(&q, name));
+}
+
+/* --- signed transactions in a row: their signatures are recovered together --- */
+
+static size_t count_raw(const struct call *c, size_t n)
+{
+    size_t k = 0;
+    while (k < n && c[k].is_raw) {
+        k++;
     }
-    size_t start = out->n;
-    put_u8(out, '[');
+    return k;
+}
+
+static bool answer_raw(struct rpc *rpc, struct arena *a, const struct call *c, size_t n,
+                       struct buf *out)
+{
+    struct bytes *raw = ARENA_ARRAY(a, struct bytes, n);
+    struct hash *hashes = ARENA_ARRAY(a, struct hash, n);
+    rc *results = ARENA_ARRAY(a, rc, n);
+    struct err *errs = ARENA_ARRAY(a, struct err, n);
+    if (raw == NULL || hashes == NULL || results == NULL || errs == NULL) {
+        return false;
+    }
     for (size_t i = 0; i < n; i++) {
+        raw[i] = c[i].raw;
+    }
+    ledger_send_many(rpc->ledger, raw, n, hashes, results, errs);
+    size_t start = out->n;
+    for (size_t i = 0; i < n; i++) {
+        struct rpc_req q = {.rpc = rpc, .arena = a, .out = out};
+        size_t before = out->n;
+        put_str(out, before > start ? "," : "");
         size_t mark = out->n;
-        if (mark > start + 1) {
+        rc r = results[i];
+        put_open(out, c[i].id);
+        put_str(out, ",\"result\":");
+        if (rc_ok(r)) {
+            put_q_hash(out, hashes[i]);
+        } else {
+            r = send_fault(&q, r, &errs[i]);
+        }
+        close_answer(&q, c[i].id, mark, r);
+        out->n = out->n == mark ? before : out->n; /* a notification */
+    }
+    return true;
+}
+
+/* --- reading --- */
+
+/* The plain form of a signed transaction's params: ["0x…"] and nothing else. Decoded into a. */
+static bool plain_raw(struct arena *a, struct bytes params, struct call *c)
+{
+    struct jp j = jp_of(params);
+    jp_array(&j);
+    struct bytes s = jp_elem(&j) ? jp_string(&j) : (struct bytes){0};
+    bool more = jp_elem(&j);
+    if (more || !rc_ok(jp_end(&j)) || s.n < 4 || s.n % 2 != 0 || s.n / 2 > RPC_DATA_MAX ||
+        s.p[0] != '0' || s.p[1] != 'x') {
+        return false;
+    }
+    size_t n = s.n / 2 - 1;
+    uint8_t *p = arena_alloc(a, n);
+    if (p == NULL || !rc_ok(hex_decode_exact(p, n, (struct bytes){s.p + 2, s.n - 2}))) {
+        return false; /* the plain way says what is wrong with it */
+    }
+    c->text = s;
+    c->raw = (struct bytes){p, n};
+    return true;
+}
+
+/* Reads one call in one pass; only its params become a tree, and those of signed transactions, the
+ * long ones, do not. False for everything unusual: then the whole request is read the slow way,
+ * which knows what is wrong. */
+static bool read_call(struct jp *j, struct arena *a, struct call *c)
+{
+    struct bytes key;
+    struct bytes params = {0};
+    unsigned seen = 0;
+    *c = (struct call){0};
+    jp_object(j);
+    while (jp_key(j, &key)) {
+        unsigned bit = 0;
+        if (bytes_eq(key, BYTES_LIT("jsonrpc"))) {
+            bit = 1;
+            if (!bytes_eq(jp_string(j), BYTES_LIT("2.0"))) {
+                return false;
+            }
+        } else if (bytes_eq(key, BYTES_LIT("id"))) {
+            bit = 2;
+            c->id = jp_skip(j);
+        } else if (bytes_eq(key, BYTES_LIT("method"))) {
+            bit = 4;
+            c->method = jp_string(j);
+        } else if (bytes_eq(key, BYTES_LIT("params"))) {
+            bit = 8;
+            params = jp_skip(j);
+        }
+        if (bit == 0 || (seen & bit) != 0) {
+            return false;
+        }
+        seen |= bit;
+    }
+    if (j->bad != NULL || (seen & 5) != 5 ||
+        (c->id.n > 0 && (c->id.n > 256 || strchr("{[tf", c->id.p[0]) != NULL))) {
+        return false;
+    }
+    c->is_raw = bytes_eq(c->method, BYTES_LIT("eth_sendRawTransaction")) && plain_raw(a, params, c);
+    if (!c->is_raw && params.n > 0) {
+        c->params = json_parse(params, RPC_DEPTH_MAX, NULL);
+        return c->params != NULL;
+    }
+    return true;
+}
+
+/* The same from a tree. */
+static void tree_call(struct arena *a, const json_t *v, struct call *c)
+{
+    const json_t *id = json_object_get(v, "id");
+    const json_t *method = json_object_get(v, "method");
+    const char *version = json_string_value(json_object_get(v, "jsonrpc"));
+    bool id_ok = id == NULL || json_is_string(id) || json_is_number(id) || json_is_null(id);
+    *c = (struct call){0};
+    if (id != NULL && id_ok) {
+        BUF_FREE text = buf_new(4096);
+        json_put(&text, id);
+        uint8_t *p = arena_alloc(a, text.n);
+        id_ok = p != NULL && !text.full;
+        if (id_ok) {
+            memcpy(p, text.p, text.n);
+            c->id = (struct bytes){p, text.n};
+        }
+    }
+    c->bad = !json_is_object(v) || version == NULL || strcmp(version, "2.0") != 0 ||
+             !json_is_string(method) || !id_ok;
+    if (!c->bad) {
+        c->method = bytes_str(json_string_value(method));
+        c->params = json_incref(json_object_get(v, "params"));
+    }
+}
+
+/* --- whole requests --- */
+
+struct request {
+    struct call *v;
+    size_t n, max;
+    bool batch, too_large;
+};
+
+static bool request_room(struct request *q, struct arena *a, size_t max)
+{
+    q->max = max;
+    q->v = ARENA_ARRAY(a, struct call, max);
+    return q->v != NULL;
+}
+
+static bool read_fast(struct request *q, struct arena *a, struct bytes text, size_t batch_max)
+{
+    size_t at = 0;
+    while (at < text.n && strchr(" \t\r\n", text.p[at]) != NULL && text.p[at] != 0) {
+        at++;
+    }
+    struct jp j = jp_of(text);
+    q->batch = at < text.n && text.p[at] == '[';
+    if (!utf8_valid(text) || !request_room(q, a, q->batch ? batch_max : 1)) {
+        return false;
+    }
+    if (!q->batch) {
+        q->n = 1;
+        return read_call(&j, a, &q->v[0]) && rc_ok(jp_end(&j));
+    }
+    jp_array(&j);
+    while (jp_elem(&j)) {
+        if (q->n == q->max || !read_call(&j, a, &q->v[q->n++])) {
+            return false;
+        }
+    }
+    return rc_ok(jp_end(&j)) && q->n > 0;
+}
+
+static void request_drop(struct request *q)
+{
+    for (size_t i = 0; i < q->n; i++) {
+        json_decref(q->v[i].params);
+    }
+    q->n = 0;
+}
+
+/* Everything that is not in the usual form; *fault names a request that cannot be read at all. */
+static bool read_tree(struct request *q, struct arena *a, const json_t *v, size_t batch_max)
+{
+    q->batch = json_is_array(v);
+    size_t n = q->batch ? json_array_size(v) : 1;
+    q->too_large = n > batch_max;
+    if (q->too_large) {
+        return true;
+    }
+    if (!request_room(q, a, MAX(n, (size_t)1))) {
+        return false;
+    }
+    for (; q->n < n; q->n++) {
+        tree_call(a, q->batch ? json_array_get(v, q->n) : v, &q->v[q->n]);
+    }
+    return true;
+}
+
+/* Whether transactions may go into the pool together: a development node makes a block of each. */
+static bool may_group(const struct rpc *rpc)
+{
+    const struct rpc_engine *en = &rpc->cfg.engine;
+    return !rpc->cfg.dev || en->automine == NULL || !en->automine(en->ctx);
+}
+
+/* A transaction that was read fast but is answered singly, as its handler wants it. */
+static void answer_single(struct rpc *rpc, struct arena *a, struct ws *ws, struct call *c,
+                          struct buf *out)
+{
+    if (c->is_raw && c->params == NULL) {
+        c->params = json_pack("[s%]", (const char *)c->text.p, c->text.n);
+    }
+    answer_call(rpc, a, ws, c, out);
+}
+
+static void answer_all(struct rpc *rpc, struct arena *a, struct ws *ws, struct request *q,
+                       struct buf *out)
+{
+    bool group = may_group(rpc);
+    size_t start = out->n;
+    if (q->batch) {
+        put_u8(out, '[');
+    }
+    size_t body = out->n;
+    for (size_t i = 0; i < q->n;) {
+        size_t mark = out->n;
+        if (mark > body) {
             put_u8(out, ',');
         }
         size_t before = out->n;
-        answer_one(rpc, a, ws, json_array_get(v, i), out);
+        size_t n = group ? count_raw(&q->v[i], q->n - i) : 0;
+        if (n > 0 && answer_raw(rpc, a, &q->v[i], n, out)) {
+            i += n;
+        } else {
+            answer_single(rpc, a, ws, &q->v[i++], out);
+        }
         if (out->n == before) {
-            out->n = mark;
+            out->n = mark; /* a notification */
         }
     }
-    if (out->n == start + 1) {
+    if (q->batch && out->n == body) {
         out->n = start; /* notifications only */
-    } else {
+    } else if (q->batch) {
         put_u8(out, ']');
     }
 }
 
 void rpc_answer(struct rpc *rpc, struct arena *a, struct ws *ws, struct bytes text, struct buf *out)
 {
-    struct err e;
-    JSON_FREE *v = json_parse(text, RPC_DEPTH_MAX, &e);
-    if (v == NULL) {
-        answer_fault(rpc, RPC_PARSE, "parse error", out);
-    } else if (json_is_array(v)) {
-        answer_batch(rpc, a, ws, v, out);
-    } else {
-        answer_one(rpc, a, ws, v, out);
+    struct request q = {0};
+    JSON_FREE *tree = NULL;
+    if (!read_fast(&q, a, text, rpc->cfg.batch_max)) {
+        request_drop(&q);
+        q = (struct request){0};
+        tree = json_parse(text, RPC_DEPTH_MAX, NULL);
+        if (tree == NULL || !read_tree(&q, a, tree, rpc->cfg.batch_max)) {
+            answer_fault(rpc, (struct bytes){0}, RPC_PARSE, "parse error", out);
+            return;
+        }
     }
+    if (q.too_large || q.n == 0) {
+        answer_fault(rpc, (struct bytes){0}, RPC_REQUEST,
+                     q.too_large ? "batch too large" : "empty batch", out);
+    } else {
+        answer_all(rpc, a, ws, &q, out);
+    }
+    request_drop(&q);
 }
