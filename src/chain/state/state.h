@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SOUK_CHAIN_STATE_STATE_H
+#define SOUK_CHAIN_STATE_STATE_H
+
+/* state.h - the chain's state as records: key = table byte ‖ fixed big-endian fields, value = a
+ * canonical record. An overlay in memory over a reader of what is committed: writes stay in the
+ * overlay, with nested savepoints, until the ledger takes the changed records and stores them. What
+ * is kept where is decided here alone; databases are unknown to it. */
+
+#include "base/arena.h"
+#include "base/rc.h"
+
+/* The first byte of every key. On disk: never renumber. */
+enum state_table {
+    STATE_ACCOUNT = 1,    /* address -> nonce 8 ‖ balance 32: native coin */
+    STATE_HUB = 16,       /* name of a setting -> value: configuration, owner, counters */
+    STATE_BALANCE = 17,   /* contract 1 ‖ address -> stake, locked; token balances */
+    STATE_ALLOWANCE = 18, /* contract 1 ‖ owner ‖ spender -> amount */
+    STATE_PRESIGNED = 19, /* order hash -> signer */
+    STATE_CONSUMED = 20,  /* order hash -> volume */
+    STATE_DEAL = 21,      /* deal id -> deal */
+    STATE_TASK = 22,      /* task id -> task and consensus */
+    STATE_GROUP = 23,     /* task id ‖ result hash -> weight */
+    STATE_CONTRIB = 24,   /* task id ‖ worker -> contribution */
+    STATE_SCORE = 25,     /* worker -> score */
+    STATE_CATEGORY = 26,  /* id -> category */
+    STATE_CODE = 27,      /* address -> what kind of contract stands there, and its fields */
+    STATE_TOKEN_ID = 28,  /* registry ‖ entry -> owner, approval, places in the enumerations */
+    STATE_TOKEN_AT = 29,  /* registry ‖ index, and registry ‖ owner ‖ index -> entry */
+    STATE_OPERATOR = 30,  /* registry ‖ owner ‖ operator -> 1 */
+    STATE_MEMBER = 31,    /* group or wallet ‖ member -> purposes */
+    STATE_BOOST = 32,     /* deal id -> boost deal; deal id ‖ index -> task */
+};
+
+enum { STATE_KEY_MAX = 120, STATE_VALUE_MAX = 1 << 20 };
+
+struct state;
+
+/* Reads a committed record. NOT_FOUND when there is none; the view must last until the overlay's
+ * next read. */
+typedef rc (*state_read)(void *ctx, struct bytes key, struct bytes *value);
+
+struct state *state_new(state_read read, void *ctx);
+void state_free(struct state *s);
+
+/* Forgets all records and savepoints. */
+void state_reset(struct state *s);
+
+/* NOT_FOUND when there is no record. The view lasts until the record is next written, rolled back or
+ * the state is reset. CORRUPT, IO from the reader. */
+rc state_get(struct state *s, struct bytes key, struct bytes *value);
+
+void state_put(struct state *s, struct bytes key, struct bytes value); /* copies */
+void state_del(struct state *s, struct bytes key);
+
+/* Savepoints nest: rolling back undoes every write since the mark, and later marks with them. */
+typedef size_t state_mark;
+state_mark state_save(const struct state *s);
+void state_rollback(struct state *s, state_mark m);
+
+/* Calls fn for each record that was written and differs from what is committed, in the order of the
+ * keys; value.p is NULL for a removed one. `before` is the committed record, p NULL for none. */
+rc state_changes(struct state *s,
+                 rc (*fn)(void *ctx, struct bytes key, struct bytes value, struct bytes before),
+                 void *ctx);
+
+size_t state_memory(const struct state *s); /* bytes held */
+
+#endif /* SOUK_CHAIN_STATE_STATE_H */
