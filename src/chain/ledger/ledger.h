@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/u256.h"
+#include "encoding/tx.h"
 
 struct ledger;
 
@@ -44,27 +45,11 @@ struct block {
     uint64_t tx_n;
 };
 
-struct access {
-    struct address address;
-    struct hash *keys;
-    size_t keys_n;
-};
-
 struct tx {
+    struct eth_tx e; /* as it was signed (sig and v are zero when dev sent it unsigned); views
+                        live as the record */
     struct hash hash;
     struct address from;
-    unsigned type; /* 0, 1, 2 */
-    bool has_chain_id, has_to;
-    uint64_t chain_id, nonce, gas;
-    struct u256 gas_price;    /* types 0, 1 */
-    struct u256 max_fee, tip; /* type 2 */
-    struct address to;
-    struct u256 value;
-    struct bytes data;
-    struct access *access;
-    size_t access_n;
-    uint64_t v; /* as signed: 27, 28, EIP-155's, or the parity of types 1 and 2 */
-    struct u256 r, s;
 
     bool mined;
     struct hash block_hash;
@@ -162,9 +147,10 @@ rc ledger_send(struct ledger *l, struct bytes raw, struct hash *hash, struct err
 void ledger_send_many(struct ledger *l, const struct bytes *raw, size_t n, struct hash *hashes,
                       rc *results, struct err *errs);
 
-/* Puts a transaction without signature into the pool, from an unlocked or impersonated account; r, s
- * and v of tx are ignored. With dev only. */
-rc ledger_send_unsigned(struct ledger *l, const struct tx *tx, struct hash *hash, struct err *e);
+/* Puts a transaction without signature into the pool: of an account that a development node speaks
+ * for. With dev only. */
+rc ledger_send_unsigned(struct ledger *l, struct address from, const struct eth_tx *tx,
+                        struct hash *hash, struct err *e);
 
 struct pool_counts {
     uint64_t pending, queued;

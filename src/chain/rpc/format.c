@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* format.c - blocks, transactions, receipts and logs as JSON, in geth's shape. */
 #include "chain/rpc/rpc_int.h"
+#include "encoding/rlp.h"
 
 /* keccak256(rlp([])): this chain has no uncles. */
 #define NO_UNCLES "0x1dcc4de8dec75d7aab85b567b6ccd41ad312451b948a7413f0a142fd40d49347"
@@ -77,30 +78,30 @@ void put_header(struct buf *b, const struct block *k)
 /* What the sender pays for a unit of gas: EIP-1559. A waiting transaction shows its most. */
 struct u256 tx_effective_price(const struct tx *t)
 {
-    struct u256 sum;
-    if (t->type < 2) {
-        return t->gas_price;
+    struct u256 price;
+    if (t->mined && eth_tx_price(&price, &t->e, t->base_fee)) {
+        return price;
     }
-    if (!t->mined || !u256_add(&sum, t->base_fee, t->tip) || u256_lt(t->max_fee, sum)) {
-        return t->max_fee;
-    }
-    return sum;
+    return t->e.type == 2 ? t->e.max_fee : t->e.gas_price;
 }
 
-static void put_access(struct buf *b, const struct tx *t)
+static void put_access(struct buf *b, const struct eth_tx *t)
 {
-    put_u8(b, '[');
-    for (size_t i = 0; i < t->access_n; i++) {
-        put_str(b, i == 0 ? "{\"address\":" : ",{\"address\":");
-        put_q_address(b, t->access[i].address);
+    struct cur list = cur_of(t->access_list);
+    for (const char *sep = "["; list.n > 0; sep = ",") {
+        struct cur keys;
+        struct address a = eth_tx_take_access(&list, &keys);
+        put_str(b, sep);
+        put_str(b, "{\"address\":");
+        put_q_address(b, a);
         put_str(b, ",\"storageKeys\":[");
-        for (size_t k = 0; k < t->access[i].keys_n; k++) {
-            put_str(b, k == 0 ? "" : ",");
-            put_q_hash(b, t->access[i].keys[k]);
+        for (const char *comma = ""; keys.n > 0; comma = ",") {
+            put_str(b, comma);
+            put_q_bytes(b, rlp_take_str(&keys));
         }
         put_str(b, "]}");
     }
-    put_u8(b, ']');
+    put_str(b, t->access_list.n == 0 ? "[]" : "]");
 }
 
 void put_tx(struct buf *b, const struct tx *t)
@@ -116,31 +117,31 @@ void put_tx(struct buf *b, const struct tx *t)
         member_null(b, "transactionIndex");
     }
     member_address(b, "from", true, t->from);
-    member_u64(b, "gas", t->gas);
+    member_u64(b, "gas", t->e.gas);
     member_u256(b, "gasPrice", tx_effective_price(t));
-    if (t->type == 2) {
-        member_u256(b, "maxFeePerGas", t->max_fee);
-        member_u256(b, "maxPriorityFeePerGas", t->tip);
+    if (t->e.type == 2) {
+        member_u256(b, "maxFeePerGas", t->e.max_fee);
+        member_u256(b, "maxPriorityFeePerGas", t->e.tip);
     }
     member_hash(b, "hash", t->hash);
-    member_bytes(b, "input", t->data);
-    member_u64(b, "nonce", t->nonce);
-    member_address(b, "to", t->has_to, t->to);
-    member_u256(b, "value", t->value);
-    member_u64(b, "type", t->type);
-    if (t->type > 0) {
+    member_bytes(b, "input", t->e.data);
+    member_u64(b, "nonce", t->e.nonce);
+    member_address(b, "to", t->e.has_to, t->e.to);
+    member_u256(b, "value", t->e.value);
+    member_u64(b, "type", t->e.type);
+    if (t->e.type > 0) {
         key(b, "accessList");
-        put_access(b, t);
+        put_access(b, &t->e);
         put_u8(b, ',');
-        member_u64(b, "yParity", t->v);
+        member_u64(b, "yParity", t->e.v);
     }
-    if (t->has_chain_id) {
-        member_u64(b, "chainId", t->chain_id);
+    if (t->e.has_chain_id) {
+        member_u64(b, "chainId", t->e.chain_id);
     }
-    member_u64(b, "v", t->v);
-    member_u256(b, "r", t->r);
+    member_u64(b, "v", t->e.v);
+    member_u256(b, "r", u256_from_be(t->e.sig.rs));
     key(b, "s");
-    put_q_u256(b, t->s);
+    put_q_u256(b, u256_from_be(t->e.sig.rs + 32));
     put_u8(b, '}');
 }
 

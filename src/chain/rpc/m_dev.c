@@ -273,24 +273,6 @@ rc eth_sign_transaction(struct rpc_req *q)
     return RC_OK;
 }
 
-/* The same for the pool, of an account without a key. */
-static struct tx unsigned_tx(const struct eth_tx *t, struct address from)
-{
-    return (struct tx){.from = from,
-                       .type = t->type,
-                       .has_chain_id = true,
-                       .chain_id = t->chain_id,
-                       .has_to = t->has_to,
-                       .to = t->to,
-                       .value = t->value,
-                       .data = t->data,
-                       .nonce = t->nonce,
-                       .gas = t->gas,
-                       .gas_price = t->gas_price,
-                       .max_fee = t->max_fee,
-                       .tip = t->tip};
-}
-
 rc eth_send_transaction(struct rpc_req *q)
 {
     struct call_args c;
@@ -302,8 +284,7 @@ rc eth_send_transaction(struct rpc_req *q)
     TRY(fill(q, &c, &t));
     const struct secret *key = key_of(q->rpc, c.from);
     if (speaks_for(q->rpc->dev, c.from)) {
-        struct tx plain = unsigned_tx(&t, c.from);
-        r = ledger_send_unsigned(q->rpc->ledger, &plain, &h, &e);
+        r = ledger_send_unsigned(q->rpc->ledger, c.from, &t, &h, &e);
     } else if (key != NULL) {
         BUF_FREE raw = buf_new(RPC_DATA_MAX * 2);
         r = eth_tx_sign(&raw, &t, key);

@@ -54,13 +54,13 @@ static void put_summary(struct buf *b, const struct tx *t)
 {
     char dec[U256_DEC_MAX];
     put_u8(b, '"');
-    if (t->has_to) {
-        put_address(b, t->to);
+    if (t->e.has_to) {
+        put_address(b, t->e.to);
     } else {
         put_str(b, "contract creation");
     }
-    put_fmt(b, ": %s wei + %" PRIu64 " gas \\u00d7 ", u256_dec(t->value, dec), t->gas);
-    put_fmt(b, "%s wei\"", u256_dec(t->type == 2 ? t->max_fee : t->gas_price, dec));
+    put_fmt(b, ": %s wei + %" PRIu64 " gas \\u00d7 ", u256_dec(t->e.value, dec), t->e.gas);
+    put_fmt(b, "%s wei\"", u256_dec(t->e.type == 2 ? t->e.max_fee : t->e.gas_price, dec));
 }
 
 static bool put_pooled(void *ctx, const struct tx *t, bool pending)
@@ -80,7 +80,7 @@ static bool put_pooled(void *ctx, const struct tx *t, bool pending)
         put_u8(b, ',');
     }
     p->any = true;
-    put_fmt(b, "\"%" PRIu64 "\":", t->nonce);
+    put_fmt(b, "\"%" PRIu64 "\":", t->e.nonce);
     if (p->text) {
         put_summary(b, t);
     } else {
