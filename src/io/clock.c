@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "io/clock.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -34,6 +35,13 @@ uint64_t clock_mono_us(void)
 uint64_t clock_mono_ms(void)
 {
     return clock_mono_us() / 1000;
+}
+
+void clock_sleep_ms(uint64_t ms)
+{
+    struct timespec t = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
+    while (clock_nanosleep(CLOCK_MONOTONIC, 0, &t, &t) == EINTR) {
+    }
 }
 
 char *clock_text(uint64_t wall_ms, char out[CLOCK_TEXT_MAX])

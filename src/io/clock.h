@@ -12,6 +12,8 @@ uint64_t clock_wall_ms(void); /* milliseconds since 1970 */
 uint64_t clock_mono_ms(void); /* milliseconds since some fixed moment of this boot */
 uint64_t clock_mono_us(void);
 
+void clock_sleep_ms(uint64_t ms); /* blocks the thread; a signal does not end it */
+
 #define CLOCK_TEXT_MAX 32
 
 /* "2026-01-31T12:00:00.123Z" of a wall time in milliseconds; returns out. */
