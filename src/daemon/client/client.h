@@ -422,9 +422,11 @@ rc sms_tee_challenge(struct http_client *h, struct address *out, const char *sms
 rc store_add(struct http_client *h, char cid[160], const char *api, const char *path,
              struct bytes data, struct err *e);
 
-/* Fetches a location into fd, which starts empty: "/ipfs/<cid>[/path]" and "ipfs://<cid>" from the
- * gateway, "http://…" and "https://…" from there, the same in a multiaddr's binary form (p2p 421,
- * dns4, ip4, http). LIMIT beyond max bytes. */
+/* The URL of a location: "/ipfs/<cid>[/path]" and "ipfs://<cid>" at the gateway, "http://…" and
+ * "https://…" as they are, /ipfs/ in a multiaddr's binary form as the SDK writes it. */
+rc store_location(struct buf *url, const char *gateway, struct bytes location, struct err *e);
+
+/* Fetches a location into fd; LIMIT beyond max bytes. */
 rc store_fetch(struct http_client *h, int fd, uint64_t *size, const char *gateway,
                struct bytes location, uint64_t max, struct err *e);
 
