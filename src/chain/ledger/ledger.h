@@ -30,7 +30,8 @@ rc ledger_open(struct ledger **out, const struct ledger_config *cfg, struct err 
 void ledger_close(struct ledger *l);
 
 uint64_t ledger_chain_id(const struct ledger *l);
-uint64_t ledger_height(const struct ledger *l); /* number of the newest block */
+uint64_t ledger_height(const struct ledger *l);    /* number of the newest block */
+struct address ledger_hub(const struct ledger *l); /* the market; it names the other contracts */
 
 /* --- blocks, transactions, receipts --- */
 
