@@ -385,7 +385,7 @@ static bool read_chain(struct sms *s, struct job *j, const struct verdict *v, st
     if (rc_ok(r)) {
         return true;
     }
-    if (r.code == RC_CODE_IO || r.code == RC_CODE_LIMIT) {
+    if (sms_is_away(r)) {
         s->m.chain_errors++;
         refuse(s, j, v, 503, "chain-away", "the chain does not answer now; try again");
     } else {

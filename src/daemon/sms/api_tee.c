@@ -62,11 +62,6 @@ rc sms_deal(struct sms *s, const struct view_deal **out, struct hash id, bool fr
     return RC_OK;
 }
 
-static bool away(rc r)
-{
-    return r.code == RC_CODE_IO || r.code == RC_CODE_LIMIT;
-}
-
 /* --- challenges --- */
 
 static void run_challenge(struct sms *s, struct job *j)
@@ -74,7 +69,7 @@ static void run_challenge(struct sms *s, struct job *j)
     struct err e = {0};
     const struct view_deal *deal = NULL;
     rc r = rc_ok(j->chain) ? sms_deal(s, &deal, j->view.dealid, false, &e) : j->chain;
-    if (away(r)) {
+    if (sms_is_away(r)) {
         job_error(j, 503, "chain-away", "the chain does not answer now; try again");
         return;
     }
@@ -150,7 +145,7 @@ static bool authorised(struct sms *s, struct job *j, const struct view_deal **de
     }
     rc r = sms_deal(s, deal, j->view.dealid, false, &e);
     if (!rc_ok(r)) {
-        if (away(r)) {
+        if (sms_is_away(r)) {
             job_error(j, 503, "chain-away", "the chain does not answer now; try again");
         } else {
             session_error(j, 401, UNAUTHORIZED "GET_CHAIN_DEAL_FAILED",

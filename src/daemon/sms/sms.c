@@ -116,24 +116,19 @@ static void answer(struct job *j)
 
 /* --- the chain --- */
 
-static bool is_away(rc r)
-{
-    return r.code == RC_CODE_IO || r.code == RC_CODE_LIMIT;
-}
-
 static void read_owner(struct job *j, const struct client_call_item *it)
 {
     struct abi_in in = abi_of(it->out);
     j->owner = abi_take_address(&in);
     /* No contract there answers with no bytes, one without owner() reverts: nobody owns it. */
-    j->chain = is_away(it->r)                                                      ? it->r
+    j->chain = sms_is_away(it->r)                                                  ? it->r
                : rc_ok(it->r) && rc_ok(abi_end(&in)) && !address_is_zero(j->owner) ? RC_OK
                                                                                    : RC(NOT_FOUND);
 }
 
 static void read_task(struct sms *s, struct job *j, const struct client_call_item *it)
 {
-    if (is_away(it->r)) {
+    if (sms_is_away(it->r)) {
         j->chain = it->r;
         return;
     }
@@ -181,7 +176,7 @@ static void ask_chain(struct sms *s, struct job *jobs, size_t n)
     rc r = RC(IO);
     if (clock_mono_ms() >= s->chain_away_until_ms) {
         r = client_call_batch(s->chain, it, k, &s->round, &e);
-        if (is_away(r)) {
+        if (sms_is_away(r)) {
             s->chain_away_until_ms = clock_mono_ms() + CHAIN_REST_MS;
             s->m.chain_errors++;
             log_warn("sms", "the chain is away: %s", e.msg);
@@ -193,7 +188,7 @@ static void ask_chain(struct sms *s, struct job *jobs, size_t n)
             continue;
         }
         const struct client_call_item *one = &it[k++];
-        if (is_away(r)) {
+        if (sms_is_away(r)) {
             j->chain = r;
         } else if (j->need == NEED_OWNER) {
             read_owner(j, one);
@@ -213,7 +208,7 @@ static void run_jobs(struct sms *s, struct job *jobs)
         if (j->r == NULL) {
             continue;
         }
-        if (j->need != NEED_NOTHING && is_away(j->chain)) {
+        if (j->need != NEED_NOTHING && sms_is_away(j->chain)) {
             job_error(j, 503, "chain-away", "the chain does not answer now; try again");
         } else {
             j->run(s, j);

@@ -162,7 +162,7 @@ struct sms {
     struct job *first, **last;
     uint64_t chain_away_until_ms;
     struct arena scratch; /* of one verification */
-    struct arena round; /* what the chain said, for the jobs of this round */
+    struct arena round;   /* what the chain said, for the jobs of this round */
     struct deal_slot *deals;
 
     struct arena cfg_arena;
@@ -191,6 +191,12 @@ void job_error(struct job *j, int status, const char *code, const char *fmt, ...
 rc sms_settings(struct sms *s, const struct sms_config *cfg, struct err *e);
 
 void deals_free(struct sms *s);
+
+/* The chain did not answer: not the same as an answer that says no. */
+static inline bool sms_is_away(rc r)
+{
+    return !rc_ok(r) && r.code != RC_CODE_NOT_FOUND && r.code != RC_CODE_DENIED;
+}
 
 /* A deal; from the cache unless fresh. Lives until the end of the round. */
 rc sms_deal(struct sms *s, const struct view_deal **out, struct hash id, bool fresh, struct err *e);

@@ -2,6 +2,7 @@
 /* vault.c - the database: sealed secrets, task keys, sessions, audit. */
 #include <stdlib.h>
 
+#include "base/cur.h"
 #include "crypto/secp.h"
 #include "daemon/sms/sms_int.h"
 #include "io/file.h"
