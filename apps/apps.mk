@@ -11,7 +11,7 @@ APP_CFLAGS = $(filter-out -MMD -MP,$(BASE)) $(WARN) $(APP_OPT) -fwrapv -ffp-cont
              -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -MMD -MP
 APP_LIBS  := -ljpeg -lpng16 -lz -lm
 # Static programs run in an empty root. Section and build ids depend on nothing but the sources.
-APP_LD    := -static-pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--gc-sections
+APP_LD    := -static-pie -Wl,--build-id=none -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--gc-sections
 APP_o      = $(1:%.c=$(APP_A)/obj/%.o)
 
 $(APP_A)/obj/%.o: %.c apps/apps.mk
@@ -22,8 +22,16 @@ $(APP_A)/libapp.a: $(call APP_o,$(APP_LIB))
 $(APP_A)/%: $(APP_A)/obj/apps/%.o $(APP_A)/libapp.a
 	$(Q)gcc $(APP_LD) $^ $(APP_LIBS) -o $@
 $(APP_A)/ocr: $(APP_A)/obj/apps/ocr.o $(APP_A)/libapp.a
-	$(Q)gcc -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack $^ -ltesseract -llept $(APP_LIBS) -o $@
+	$(Q)gcc -pie -Wl,--build-id=none -Wl,-z,relro,-z,now -Wl,-z,noexecstack $^ -ltesseract -llept $(APP_LIBS) -o $@
+
+# A root is finished when its stamp is there; the image is packed from it.
+$(APP_A)/root/%.ok: $(APP_A)/% tools/app-root
+	@tools/app-root $< $(@:.ok=) && touch $@
+$(APP_A)/%.tar: $(APP_A)/root/%.ok $(B)/souk
+	$(Q)$(B)/souk image pack $(<:.ok=) -o $@ --entrypoint /app/$*
 
 app-programs: $(APPS:%=$(APP_A)/%)
-.PHONY: app-programs
+app-roots: $(APPS:%=$(APP_A)/root/%.ok)
+apps: $(if $(wildcard src/cmd/image.c),$(APPS:%=$(APP_A)/%.tar),app-roots)
+.PHONY: apps app-programs app-roots
 -include $(shell find $(APP_A)/obj -name '*.d' 2>/dev/null)
