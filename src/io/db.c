@@ -117,20 +117,33 @@ void db_close(struct db *db)
 
 struct stmt *db_prepare(struct db *db, const char *sql, struct err *e)
 {
-    if (db->n == STMT_MAX) {
+    size_t i = 0;
+    while (i < db->n && db->stmts[i].s != NULL) {
+        i++;
+    }
+    if (i == STMT_MAX) {
         (void)err_set(e, RC_CODE_LIMIT, "database: more than %d statements", STMT_MAX);
         return NULL;
     }
-    struct stmt *s = &db->stmts[db->n];
+    struct stmt *s = &db->stmts[i];
     int code = sqlite3_prepare_v3(db->h, sql, -1, SQLITE_PREPARE_PERSISTENT, &s->s, NULL);
     if (code != SQLITE_OK) {
+        s->s = NULL;
         (void)fail(db, code, e, sql);
         return NULL;
     }
     s->db = db;
     s->bind_failed = false;
-    db->n++;
+    db->n = MAX(db->n, i + 1);
     return s;
+}
+
+void stmt_free(struct stmt *s)
+{
+    if (s != NULL) {
+        (void)sqlite3_finalize(s->s);
+        s->s = NULL;
+    }
 }
 
 rc db_begin(struct db *db, struct err *e)

@@ -26,6 +26,9 @@ rc db_exec(struct db *db, const char *sql, struct err *e);
 /* A statement owned by db (up to 256), or NULL with *e set. Text must outlive nothing. */
 struct stmt *db_prepare(struct db *db, const char *sql, struct err *e);
 
+/* Gives a statement back before the database is closed, for text that is made as it is needed. */
+void stmt_free(struct stmt *s); /* NULL is allowed */
+
 rc db_begin(struct db *db, struct err *e); /* BEGIN IMMEDIATE */
 rc db_commit(struct db *db, struct err *e);
 void db_rollback(struct db *db);    /* also when no transaction is open */
