@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* market.c - `souk market`: the order book as a process. */
+#include "daemon/market/market.h"
 #include "base/log.h"
 #include "cmd/cmd.h"
-#include "daemon/market/market.h"
 #include "encoding/hex.h"
 #include "io/opts.h"
 
@@ -34,11 +34,13 @@ static const struct opt table[] = {
 
 static const struct opts options = {
     .command = "market",
-    .summary = "The order book: signed orders of apps, datasets, workerpools and requesters, published, "
-               "listed and matched; follows the chain to close what is spent. GET /docs lists the paths.",
+    .summary =
+        "The order book: signed orders of apps, datasets, workerpools and requesters, published, "
+        "listed and matched; follows the chain to close what is spent. GET /docs lists the paths.",
     .table = table,
-    .example = "  souk market --node http://127.0.0.1:8545 --state ./market\n"
-               "  curl 'http://127.0.0.1:3050/workerpoolorders?chainId=7685&category=0'",
+    .example =
+        "  souk market --node http://127.0.0.1:8545 --state ./market\n"
+        "  curl 'http://127.0.0.1:3050/workerpoolorders?chainId=7685&category=0'",
 };
 
 static rc run(struct loop *l, const struct settings *set, struct err *e)

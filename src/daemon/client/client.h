@@ -316,6 +316,8 @@ rc tx_sign(struct buf *out, struct hash *hash, const struct signer *s, uint64_t 
 
 struct client_filter {
     struct address address;
+    struct address also[8]; /* logs of these contracts too */
+    size_t n_also;
     struct hash topic0[16]; /* any of these */
     size_t n_topic0;
     struct hash topic1; /* zero: any */

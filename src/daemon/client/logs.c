@@ -74,6 +74,19 @@ rc client_receipt_parse(struct client_receipt *out, struct arena *a, const json_
     return logs_of(&out->logs, &out->n_logs, a, &logs, e);
 }
 
+static json_t *addresses_json(const struct client_filter *f)
+{
+    if (f->n_also == 0) {
+        return json_address(f->address);
+    }
+    json_t *all = json_array();
+    (void)json_array_append_new(all, json_address(f->address));
+    for (size_t i = 0; i < f->n_also; i++) {
+        (void)json_array_append_new(all, json_address(f->also[i]));
+    }
+    return all;
+}
+
 static json_t *filter_json(const struct client_filter *f)
 {
     json_t *any = json_array(), *topics = json_array();
@@ -87,8 +100,8 @@ static json_t *filter_json(const struct client_filter *f)
         (void)json_array_append_new(topics, json_hash(f->topic1));
     }
     json_decref(any);
-    return json_pack("[{s:o, s:o, s:o, s:o}]", "address", json_address(f->address), "topics",
-                     topics, "fromBlock", json_quantity(f->from), "toBlock", json_quantity(f->to));
+    return json_pack("[{s:o, s:o, s:o, s:o}]", "address", addresses_json(f), "topics", topics,
+                     "fromBlock", json_quantity(f->from), "toBlock", json_quantity(f->to));
 }
 
 rc client_logs(struct client *c, const struct client_log **out, size_t *n, struct arena *a,

@@ -20,7 +20,7 @@
 struct challenge {
     struct address who;
     struct hash digest;
-    char text[33]; /* 16 random bytes in hexadecimal */
+    char text[33];     /* 16 random bytes in hexadecimal */
     uint64_t until_ms; /* 0: free */
 };
 
@@ -108,14 +108,15 @@ static json_t *typed_data(const struct market *m, const char *text)
     char chain[24];
     char message[96];
     (void)snprintf(chain, sizeof(chain), "%llu", (unsigned long long)m->chain_id);
-    (void)snprintf(message, sizeof(message), "Sign this message to log into iExec Gateway: %s", text);
-    return json_pack("{s:{s:[{s:s,s:s},{s:s,s:s},{s:s,s:s}],s:[{s:s,s:s}]},s:{s:s,s:s,s:s},s:s,"
-                     "s:{s:s}}",
-                     "types", "EIP712Domain", "name", "name", "type", "string", "name", "version",
-                     "type", "string", "name", "chainId", "type", "uint256", "Challenge", "name",
-                     "challenge", "type", "string", "domain", "name", "iExec Gateway", "version",
-                     "1", "chainId", chain, "primaryType", "Challenge", "message", "challenge",
-                     message);
+    (void)snprintf(message, sizeof(message), "Sign this message to log into iExec Gateway: %s",
+                   text);
+    return json_pack(
+        "{s:{s:[{s:s,s:s},{s:s,s:s},{s:s,s:s}],s:[{s:s,s:s}]},s:{s:s,s:s,s:s},s:s,"
+        "s:{s:s}}",
+        "types", "EIP712Domain", "name", "name", "type", "string", "name", "version", "type",
+        "string", "name", "chainId", "type", "uint256", "Challenge", "name", "challenge", "type",
+        "string", "domain", "name", "iExec Gateway", "version", "1", "chainId", chain,
+        "primaryType", "Challenge", "message", "challenge", message);
 }
 
 void on_challenge(void *ctx, struct http_req *r)
@@ -131,8 +132,8 @@ void on_challenge(void *ctx, struct http_req *r)
     }
     rc res = query_address(r, "address", &given, &any, &who, &e);
     if (!rc_ok(res) || !given || any) {
-        answer_error(r, 400, "%s", given ? "address must be an ethereum address"
-                                         : "address is a required field");
+        answer_error(r, 400, "%s",
+                     given ? "address must be an ethereum address" : "address is a required field");
         return;
     }
     struct challenge *c = slot_of(m, who, &found);

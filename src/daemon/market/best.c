@@ -196,8 +196,8 @@ static rc find(struct market *m, const struct order_row *q, struct arena *a, str
     }
     TRY(candidates(m, ORDER_WORKERPOOL, q, POOLS_MAX, a, &pools, &n_pools, e));
     struct set best;
-    if (n_pools == 0 || !cheapest(&best, apps, n_apps, sets, n_sets, pools, n_pools, q->tag,
-                                  has_dataset)) {
+    if (n_pools == 0 ||
+        !cheapest(&best, apps, n_apps, sets, n_sets, pools, n_pools, q->tag, has_dataset)) {
         return err_set(e, RC_CODE_NOT_FOUND,
                        "No compatible workerpoolorder published in category %llu",
                        (unsigned long long)q->category);

@@ -224,8 +224,8 @@ static rc list_bodies(struct market *m, const char *table, const char *name, con
 static rc deal_filters(struct http_req *r, struct where *w, struct address store[9],
                        struct hash hashes[4], struct err *e)
 {
-    static const char *const addresses[] = {"requester",  "beneficiary",  "app",
-                                            "dataset",    "workerpool",   "appOwner",
+    static const char *const addresses[] = {"requester",    "beneficiary",    "app",
+                                            "dataset",      "workerpool",     "appOwner",
                                             "datasetOwner", "workerpoolOwner"};
     static const char *const orders[] = {"apporderHash", "datasetorderHash", "workerpoolorderHash",
                                          "requestorderHash"};
@@ -288,15 +288,11 @@ void on_categories(void *ctx, struct http_req *r)
     uint64_t v = 0;
     if (request_ok(m, r)) {
         rc res = page_of(r, &p, &e);
-        res = rc_ok(res)
-                  ? query_number(r, "minWorkClockTimeRef", NUMBER_MAX, &given, &v, &e)
-                  : res;
+        res = rc_ok(res) ? query_number(r, "minWorkClockTimeRef", NUMBER_MAX, &given, &v, &e) : res;
         if (rc_ok(res) && given) {
             where_number(&w, "timeref >= ?", v);
         }
-        res = rc_ok(res)
-                  ? query_number(r, "maxWorkClockTimeRef", NUMBER_MAX, &given, &v, &e)
-                  : res;
+        res = rc_ok(res) ? query_number(r, "maxWorkClockTimeRef", NUMBER_MAX, &given, &v, &e) : res;
         if (rc_ok(res) && given) {
             where_number(&w, "timeref <= ?", v);
         }
@@ -377,12 +373,13 @@ void on_metrics(void *ctx, struct http_req *r)
     for (int k = 0; k < KINDS; k++) {
         put_fmt(&b, ",\"%ss\":%llu", kind_names[k], (unsigned long long)count_of(m->count_all[k]));
     }
-    put_fmt(&b,
-            ",\"categories\":%llu,\"deals\":%llu,\"published\":%llu,\"refused\":%llu,\"queries\":%llu,"
-            "\"closed\":%llu,\"errors\":%llu}",
-            (unsigned long long)count_of(m->cat_max), (unsigned long long)m->m.deals,
-            (unsigned long long)m->m.published, (unsigned long long)m->m.refused,
-            (unsigned long long)m->m.queries, (unsigned long long)m->m.closed,
-            (unsigned long long)m->m.errors);
+    put_fmt(
+        &b,
+        ",\"categories\":%llu,\"deals\":%llu,\"published\":%llu,\"refused\":%llu,\"queries\":%llu,"
+        "\"closed\":%llu,\"errors\":%llu}",
+        (unsigned long long)count_of(m->cat_max), (unsigned long long)m->m.deals,
+        (unsigned long long)m->m.published, (unsigned long long)m->m.refused,
+        (unsigned long long)m->m.queries, (unsigned long long)m->m.closed,
+        (unsigned long long)m->m.errors);
     answer(r, &b);
 }

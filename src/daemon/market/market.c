@@ -96,7 +96,8 @@ static void on_docs(void *ctx, struct http_req *r)
         "     /requestorders?category=     also requester beneficiary maxTrust\n"
         "GET  /{kind}orders/{orderHash}\n"
         "POST /{kind}orders                {\"order\": {…}} publishes a signed order\n"
-        "PUT  /{kind}orders                {\"target\": \"unpublish_orderHash\", \"orderHash\": …}\n"
+        "PUT  /{kind}orders                {\"target\": \"unpublish_orderHash\", \"orderHash\": "
+        "…}\n"
         "GET  /best?app=&dataset=&category=&trust=&tag=&requester=&workerpool=&volume=\n"
         "                                  the cheapest orders that fit together\n"
         "GET  /deals /deals/{dealid} /categories /categories/{catid} /ohlc?category= /metrics\n";

@@ -15,16 +15,16 @@
 struct market;
 
 struct market_config {
-    const char *dir;     /* database; made when it is not there; one process at a time */
-    const char *listen;  /* "127.0.0.1:3050" */
-    const char *node;    /* URL of the chain's JSON-RPC */
-    struct address hub;  /* zero: the node is asked */
-    uint64_t start;      /* first block to follow */
-    uint64_t poll_ms;    /* how often the chain is asked for news */
-    uint64_t max_open;   /* open orders of one kind that one signer may have */
-    uint64_t rate;       /* requests a minute from one address; 0: no limit */
-    bool rate_local;     /* also for addresses of this machine */
-    uint64_t ready_ms;   /* how long to wait for the chain at the start */
+    const char *dir;    /* database; made when it is not there; one process at a time */
+    const char *listen; /* "127.0.0.1:3050" */
+    const char *node;   /* URL of the chain's JSON-RPC */
+    struct address hub; /* zero: the node is asked */
+    uint64_t start;     /* first block to follow */
+    uint64_t poll_ms;   /* how often the chain is asked for news */
+    uint64_t max_open;  /* open orders of one kind that one signer may have */
+    uint64_t rate;      /* requests a minute from one address; 0: no limit */
+    bool rate_local;    /* also for addresses of this machine */
+    uint64_t ready_ms;  /* how long to wait for the chain at the start */
 };
 
 rc market_open(struct market **out, struct loop *l, const struct market_config *cfg, struct err *e);

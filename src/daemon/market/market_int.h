@@ -9,21 +9,21 @@
 #include "io/db.h"
 #include "io/http_server.h"
 
-#define KINDS       4                     /* enum order_kind */
-#define NUMBER_MAX  ((1ULL << 53) - 1)    /* prices and volumes: numbers of JavaScript */
-#define BODY_MAX    ((size_t)256 << 10)   /* bytes of a published order */
+#define KINDS       4                   /* enum order_kind */
+#define NUMBER_MAX  ((1ULL << 53) - 1)  /* prices and volumes: numbers of JavaScript */
+#define BODY_MAX    ((size_t)256 << 10) /* bytes of a published order */
 #define ANSWER_MAX  ((size_t)32 << 20)
 #define PAGE_MIN    10
 #define PAGE_MAX    1000
 #define PAGE_DEF    20
-#define TAG_WORDS   5                     /* a tag as numbers of 56 bits, lowest first */
-#define BULK_VOLUME (NUMBER_MAX - 1)      /* dataset orders for bulk processing: at least this */
+#define TAG_WORDS   5                /* a tag as numbers of 56 bits, lowest first */
+#define BULK_VOLUME (NUMBER_MAX - 1) /* dataset orders for bulk processing: at least this */
 
 enum order_status { /* on disk: never renumber */
-    ORDER_OPEN = 0,
-    ORDER_FILLED = 1,
-    ORDER_CANCELED = 2,
-    ORDER_DEAD = 3,
+                    ORDER_OPEN = 0,
+                    ORDER_FILLED = 1,
+                    ORDER_CANCELED = 2,
+                    ORDER_DEAD = 3,
 };
 
 /* An order of any kind, as the book keeps it. Fields a kind does not have are zero; the addresses are
@@ -33,7 +33,7 @@ struct order_row {
     struct hash hash;
     struct address signer;
     struct address app, dataset, workerpool, requester, beneficiary;
-    uint64_t price;          /* app, dataset or workerpool price; a request's maximum for the pool */
+    uint64_t price; /* app, dataset or workerpool price; a request's maximum for the pool */
     uint64_t app_max, dataset_max; /* of a request */
     uint64_t volume, remaining, category, trust;
     struct hash tag;
@@ -59,7 +59,8 @@ struct market {
 
     struct stmt *put[KINDS], *get[KINDS], *set[KINDS], *drop[KINDS], *count_open[KINDS];
     struct stmt *open_of_signer[KINDS], *touched[KINDS], *count_all[KINDS];
-    struct stmt *deal_put, *deal_get, *deal_drop, *cat_put, *cat_get, *cat_max, *state_put, *state_get;
+    struct stmt *deal_put, *deal_get, *deal_drop, *cat_put, *cat_get, *cat_max, *state_put,
+        *state_get;
     struct cached_query *queries; /* prepared listings */
 
     struct challenge_table *challenges;
@@ -122,8 +123,8 @@ typedef rc (*order_fn)(void *ctx, const struct order_row *o, struct err *e);
  * write. */
 rc order_each_of(struct market *m, enum order_kind kind, struct address signer, order_fn fn,
                  void *ctx, struct arena *a, struct err *e);
-rc order_each_touched(struct market *m, enum order_kind kind, uint64_t block, order_fn fn, void *ctx,
-                      struct arena *a, struct err *e);
+rc order_each_touched(struct market *m, enum order_kind kind, uint64_t block, order_fn fn,
+                      void *ctx, struct arena *a, struct err *e);
 
 /* A row of any SELECT that begins with ORDER_COLUMNS. */
 extern const char order_columns[];
@@ -131,11 +132,11 @@ rc order_read(struct order_row *o, struct arena *a, enum order_kind kind, struct
 
 /* Which of an order's addresses are set, and whether its tag has bits above the lowest 56. */
 enum { /* on disk: never renumber */
-    MASK_APP = 1,
-    MASK_DATASET = 2,
-    MASK_WORKERPOOL = 4,
-    MASK_REQUESTER = 8,
-    MASK_HIGH_TAG = 16,
+       MASK_APP = 1,
+       MASK_DATASET = 2,
+       MASK_WORKERPOOL = 4,
+       MASK_REQUESTER = 8,
+       MASK_HIGH_TAG = 16,
 };
 
 uint64_t order_mask(const struct order_row *o);

@@ -15,7 +15,8 @@ const char *const kind_names[KINDS] = {"apporder", "datasetorder", "workerpoolor
                                        "requestorder"};
 
 #define ORDERS(T)                                                                                  \
-    "CREATE TABLE " T "(id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, signer BLOB NOT NULL,"    \
+    "CREATE TABLE " T                                                                              \
+    "(id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, signer BLOB NOT NULL,"                    \
     " status INTEGER NOT NULL, volume INTEGER NOT NULL, remaining INTEGER NOT NULL,"               \
     " published INTEGER NOT NULL, app BLOB NOT NULL, dataset BLOB NOT NULL,"                       \
     " workerpool BLOB NOT NULL, requester BLOB NOT NULL, beneficiary BLOB NOT NULL,"               \
@@ -23,24 +24,29 @@ const char *const kind_names[KINDS] = {"apporder", "datasetorder", "workerpoolor
     " category INTEGER NOT NULL, trust INTEGER NOT NULL, t0 INTEGER NOT NULL,"                     \
     " t1 INTEGER NOT NULL, t2 INTEGER NOT NULL, t3 INTEGER NOT NULL, t4 INTEGER NOT NULL,"         \
     " mask INTEGER NOT NULL, tag BLOB NOT NULL, block INTEGER NOT NULL, body TEXT NOT NULL);"      \
-    "CREATE INDEX " T "_price ON " T "(price, published, hash) WHERE status = 0;"                  \
-    "CREATE INDEX " T "_signer ON " T "(signer, price, published, hash) WHERE status = 0;"         \
+    "CREATE INDEX " T "_price ON " T                                                               \
+    "(price, published, hash) WHERE status = 0;"                                                   \
+    "CREATE INDEX " T "_signer ON " T                                                              \
+    "(signer, price, published, hash) WHERE status = 0;"                                           \
     "CREATE INDEX " T "_block ON " T "(block) WHERE block > 0;"
 
 /* What listings filter by most stands in the index, so that orders that do not fit cost no more than
  * a step in it. */
 #define MAIN(T, col)                                                                               \
-    "CREATE INDEX " T "_" col " ON " T "(" col ", price, published, hash, mask, remaining, t0,"     \
+    "CREATE INDEX " T "_" col " ON " T "(" col                                                     \
+    ", price, published, hash, mask, remaining, t0,"                                               \
     " trust) WHERE status = 0;"
 
 /* How many open orders there are for each value of a column people look by, and each mask: what a
  * listing tells as `count` without walking over all of them. Triggers keep it true. */
 #define TALLY(T, row, sign, col, key)                                                              \
-    "INSERT INTO tally VALUES('" T "', '" col "', " key ", " row ".mask, 1) ON CONFLICT DO UPDATE"  \
+    "INSERT INTO tally VALUES('" T "', '" col "', " key ", " row                                   \
+    ".mask, 1) ON CONFLICT DO UPDATE"                                                              \
     " SET n = n " sign " 1;"
 #define TALLIES(T, row, sign, a, b)                                                                \
-    TALLY(T, row, sign, "", "x''") TALLY(T, row, sign, "signer", row ".signer")                    \
-        TALLY(T, row, sign, a, row "." a) TALLY(T, row, sign, b, row "." b)
+    TALLY(T, row, sign, "", "x''")                                                                 \
+    TALLY(T, row, sign, "signer", row ".signer")                                                   \
+    TALLY(T, row, sign, a, row "." a) TALLY(T, row, sign, b, row "." b)
 #define TRIGGERS(T, a, b)                                                                          \
     "CREATE TRIGGER " T "_in AFTER INSERT ON " T " WHEN new.status = 0 BEGIN " TALLIES(             \
         T, "new", "+", a, b) "END;"                                                                \
@@ -51,21 +57,27 @@ const char *const kind_names[KINDS] = {"apporder", "datasetorder", "workerpoolor
     "CREATE TRIGGER " T "_open AFTER UPDATE OF status ON " T " WHEN old.status <> 0 AND"            \
     " new.status = 0 BEGIN " TALLIES(T, "new", "+", a, b) "END;"
 
-static const char schema[] =
-    ORDERS("apporder") ORDERS("datasetorder") ORDERS("workerpoolorder") ORDERS("requestorder")
-    MAIN("apporder", "app") MAIN("datasetorder", "dataset") MAIN("workerpoolorder", "workerpool")
-    MAIN("workerpoolorder", "category") MAIN("requestorder", "category")
+/* In pieces: one string may not be longer than 4,095 characters in standard C. */
+static const char *const schema[] = {
+    ORDERS("apporder"),
+    ORDERS("datasetorder"),
+    ORDERS("workerpoolorder"),
+    ORDERS("requestorder"),
+    MAIN("apporder", "app") MAIN("datasetorder", "dataset"),
+    MAIN("workerpoolorder", "workerpool") MAIN("workerpoolorder", "category"),
+    MAIN("requestorder", "category"),
     "CREATE INDEX requestorder_app ON requestorder(app, price, published, hash) WHERE status = 0;"
     "CREATE INDEX requestorder_dataset ON requestorder(dataset, price, published, hash)"
     " WHERE status = 0;"
     "CREATE INDEX requestorder_desc ON requestorder(price DESC, published, hash) WHERE status = 0;"
     "CREATE INDEX requestorder_cat_desc ON requestorder(category, price DESC, published, hash)"
-    " WHERE status = 0;"
+    " WHERE status = 0;",
     "CREATE TABLE tally(kind TEXT, col TEXT, key BLOB, mask INTEGER, n INTEGER NOT NULL,"
-    " PRIMARY KEY(kind, col, key, mask)) WITHOUT ROWID;"
-    TRIGGERS("apporder", "app", "dataset") TRIGGERS("datasetorder", "dataset", "app")
-    TRIGGERS("workerpoolorder", "workerpool", "category")
-    TRIGGERS("requestorder", "app", "category")
+    " PRIMARY KEY(kind, col, key, mask)) WITHOUT ROWID;",
+    TRIGGERS("apporder", "app", "dataset"),
+    TRIGGERS("datasetorder", "dataset", "app"),
+    TRIGGERS("workerpoolorder", "workerpool", "category"),
+    TRIGGERS("requestorder", "app", "category"),
     "CREATE TABLE deal(id BLOB PRIMARY KEY, block INTEGER NOT NULL, category INTEGER NOT NULL,"
     " requester BLOB NOT NULL, beneficiary BLOB NOT NULL, app BLOB NOT NULL, dataset BLOB NOT NULL,"
     " workerpool BLOB NOT NULL, appOwner BLOB NOT NULL, datasetOwner BLOB NOT NULL,"
@@ -83,9 +95,11 @@ static const char schema[] =
     "CREATE INDEX deal_datasetorder ON deal(datasetorderHash, block DESC, id);"
     "CREATE INDEX deal_workerpoolorder ON deal(workerpoolorderHash, block DESC, id);"
     "CREATE INDEX deal_requestorder ON deal(requestorderHash, block DESC, id);"
-    "CREATE TABLE category(id INTEGER PRIMARY KEY, timeref INTEGER NOT NULL, block INTEGER NOT NULL,"
+    "CREATE TABLE category(id INTEGER PRIMARY KEY, timeref INTEGER NOT NULL, block INTEGER NOT "
+    "NULL,"
     " body TEXT NOT NULL);"
-    "CREATE TABLE state(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;";
+    "CREATE TABLE state(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;",
+};
 
 const char order_columns[] =
     "hash, signer, status, volume, remaining, published, app, dataset, workerpool, requester,"
@@ -111,18 +125,19 @@ static rc prepare(struct market *m, struct stmt **to, struct err *e, const char 
 static rc prepare_kind(struct market *m, enum order_kind k, struct err *e)
 {
     const char *t = kind_names[k];
-    TRY(prepare(m, &m->put[k], e,
-                "INSERT INTO $(hash, signer, status, volume, remaining, published, app,"
-                " dataset, workerpool, requester, beneficiary, price, app_max, dataset_max,"
-                " category, trust, tag, mask, body, t0, t1, t2, t3, t4, block) VALUES(?, ?, ?, ?, ?,"
-                " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
-                t));
+    TRY(prepare(
+        m, &m->put[k], e,
+        "INSERT INTO $(hash, signer, status, volume, remaining, published, app,"
+        " dataset, workerpool, requester, beneficiary, price, app_max, dataset_max,"
+        " category, trust, tag, mask, body, t0, t1, t2, t3, t4, block) VALUES(?, ?, ?, ?, ?,"
+        " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+        t));
     TRY(prepare(m, &m->get[k], e, "SELECT @ FROM $ WHERE hash = ?", t));
     TRY(prepare(m, &m->set[k], e,
                 "UPDATE $ SET remaining = ?, status = ?, block = max(block, ?) WHERE hash = ?", t));
     TRY(prepare(m, &m->drop[k], e, "DELETE FROM $ WHERE hash = ?", t));
-    TRY(prepare(m, &m->count_open[k], e,
-                "SELECT count(*) FROM $ WHERE status = 0 AND signer = ?", t));
+    TRY(prepare(m, &m->count_open[k], e, "SELECT count(*) FROM $ WHERE status = 0 AND signer = ?",
+                t));
     TRY(prepare(m, &m->count_all[k], e, "SELECT count(*) FROM $ WHERE status = 0", t));
     TRY(prepare(m, &m->open_of_signer[k], e,
                 "SELECT @ FROM $ WHERE status = 0 AND signer = ? ORDER BY price, published, hash",
@@ -134,15 +149,20 @@ rc book_open(struct market *m, struct err *e)
 {
     char path[4096];
     (void)snprintf(path, sizeof(path), "%s/market.db", m->cfg.dir);
-    TRY(db_open(&m->db, path, schema, SCHEMA_VERSION, e));
+    BUF_FREE all = buf_new(65536);
+    for (size_t i = 0; i < ARRAY_LEN(schema); i++) {
+        put_str(&all, schema[i]);
+    }
+    TRY(db_open(&m->db, path, buf_cstr(&all), SCHEMA_VERSION, e));
     TRY(db_exec(m->db, "PRAGMA cache_size=-16384; PRAGMA mmap_size=4294967296;", e));
     for (int k = 0; k < KINDS; k++) {
         TRY(prepare_kind(m, (enum order_kind)k, e));
     }
-    TRY(prepare(m, &m->deal_put, e,
-                "INSERT OR REPLACE INTO deal VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-                " ?, ?)",
-                ""));
+    TRY(prepare(
+        m, &m->deal_put, e,
+        "INSERT OR REPLACE INTO deal VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+        " ?, ?)",
+        ""));
     TRY(prepare(m, &m->deal_get, e, "SELECT body FROM deal WHERE id = ?", ""));
     TRY(prepare(m, &m->deal_drop, e, "DELETE FROM deal WHERE block >= ?", ""));
     TRY(prepare(m, &m->cat_put, e, "INSERT OR REPLACE INTO category VALUES(?, ?, ?, ?)", ""));
@@ -331,8 +351,8 @@ rc order_each_of(struct market *m, enum order_kind kind, struct address signer, 
     return each(kind, m->open_of_signer[kind], fn, ctx, a, e);
 }
 
-rc order_each_touched(struct market *m, enum order_kind kind, uint64_t block, order_fn fn, void *ctx,
-                      struct arena *a, struct err *e)
+rc order_each_touched(struct market *m, enum order_kind kind, uint64_t block, order_fn fn,
+                      void *ctx, struct arena *a, struct err *e)
 {
     stmt_bind_u64(m->touched[kind], 1, block);
     return each(kind, m->touched[kind], fn, ctx, a, e);
@@ -345,14 +365,15 @@ void put_order(struct market *m, struct buf *b, const struct order_row *o)
     char when[CLOCK_TEXT_MAX];
     put_fmt(b, "{\"orderHash\":\"%s\",\"order\":", hex_hash(text, o->hash));
     put_str(b, o->body);
-    put_fmt(b,
-            ",\"chainId\":%llu,\"remaining\":%llu,\"status\":\"%s\",\"publicationTimestamp\":\"%s\","
-            "\"signer\":\"%s\"",
-            (unsigned long long)m->chain_id, (unsigned long long)o->remaining,
-            statuses[o->status & 3], clock_text(o->published_ms, when),
-            hex_address(text, o->signer));
+    put_fmt(
+        b,
+        ",\"chainId\":%llu,\"remaining\":%llu,\"status\":\"%s\",\"publicationTimestamp\":\"%s\","
+        "\"signer\":\"%s\"",
+        (unsigned long long)m->chain_id, (unsigned long long)o->remaining, statuses[o->status & 3],
+        clock_text(o->published_ms, when), hex_address(text, o->signer));
     if (o->kind == ORDER_DATASET) {
-        put_str(b, o->volume >= BULK_VOLUME && o->price == 0 ? ",\"bulk\":true" : ",\"bulk\":false");
+        put_str(b,
+                o->volume >= BULK_VOLUME && o->price == 0 ? ",\"bulk\":true" : ",\"bulk\":false");
     }
     put_str(b, "}");
 }

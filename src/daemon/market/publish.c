@@ -261,8 +261,7 @@ static void ask_for(struct publish *p, struct batch *b)
             ask(b, m->registry[p->o.kind], METHOD_registry_isRegistered, &asset);
         p->call[CALL_OWNER] = ask(b, asset_of(&p->o), METHOD_app_owner, NULL);
     }
-    p->call[CALL_CONSUMED] =
-        ask(b, client_hub(m->client), METHOD_hub_viewConsumed, &p->o.hash);
+    p->call[CALL_CONSUMED] = ask(b, client_hub(m->client), METHOD_hub_viewConsumed, &p->o.hash);
     if (p->o.kind == ORDER_WORKERPOOL || p->o.kind == ORDER_REQUEST) {
         p->call[CALL_ACCOUNT] = ask(b, client_hub(m->client), METHOD_hub_viewAccount, &who);
     }
@@ -395,7 +394,8 @@ static rc check_counterparts(struct publish *p, struct err *e)
                       hex_address(text, p->o.dataset));
     }
     if (best.price > p->o.dataset_max) {
-        return refuse(p, "datasetmaxprice for dataset %s is too low, actual best price is %llu nRLC",
+        return refuse(p,
+                      "datasetmaxprice for dataset %s is too low, actual best price is %llu nRLC",
                       hex_address(text, p->o.dataset), (unsigned long long)best.price);
     }
     return RC_OK;

@@ -148,7 +148,8 @@ rc page_of(struct http_req *r, struct page *p, struct err *e)
     TRY(query_number(r, "pageIndex", UINT32_MAX, &given, &p->index, e));
     TRY(query_number(r, "pageSize", UINT32_MAX, &given, &p->size, e));
     if (p->size < PAGE_MIN) {
-        return err_set(e, RC_CODE_MALFORMED, "pageSize must be greater than or equal to %d", PAGE_MIN);
+        return err_set(e, RC_CODE_MALFORMED, "pageSize must be greater than or equal to %d",
+                       PAGE_MIN);
     }
     if (p->size > PAGE_MAX) {
         return err_set(e, RC_CODE_MALFORMED, "pageSize must be less than or equal to %d", PAGE_MAX);
@@ -166,8 +167,8 @@ struct list {
     const char *lead;      /* column that chooses the index; "" for the price alone */
     struct bytes lead_key; /* of the tally */
     uint64_t lead_number;
-    uint64_t mask_zero;    /* bits of mask that must be clear */
-    bool simple;           /* mask_zero and lead are all there is */
+    uint64_t mask_zero; /* bits of mask that must be clear */
+    bool simple;        /* mask_zero and lead are all there is */
     struct address store[8];
     size_t n_store;
 };
@@ -441,9 +442,9 @@ rc orders_fetch(struct market *m, enum order_kind kind, struct where *w, const c
 
 static rc list_orders(struct list *l, const struct page *p, struct buf *b, struct err *e)
 {
-    static const char *const sort[KINDS] = {
-        "price, published, hash", "price, published, hash", "price, published, hash",
-        "price DESC, published, hash"};
+    static const char *const sort[KINDS] = {"price, published, hash", "price, published, hash",
+                                            "price, published, hash",
+                                            "price DESC, published, hash"};
     uint64_t total;
     uint64_t n = 0;
     TRY(count(l, &total, e));
@@ -490,8 +491,7 @@ static rc list_orders(struct list *l, const struct page *p, struct buf *b, struc
 
 static void list_kind(struct market *m, struct http_req *r, enum order_kind kind)
 {
-    struct list l = {
-        .m = m, .r = r, .kind = kind, .w = WHERE_NEW, .lead = "", .simple = true};
+    struct list l = {.m = m, .r = r, .kind = kind, .w = WHERE_NEW, .lead = "", .simple = true};
     struct page p;
     struct err e = {0};
     struct buf b = buf_new(ANSWER_MAX);

@@ -130,7 +130,8 @@ rc requests_recheck(struct market *m, bool dataset, struct address asset, uint64
     for (size_t i = 0; i < n && rc_ok(r); i++) {
         struct order_row best;
         bool found = false;
-        r = best_for_request(m, dataset ? ORDER_DATASET : ORDER_APP, &list[i], &best, &a, &found, e);
+        r = best_for_request(m, dataset ? ORDER_DATASET : ORDER_APP, &list[i], &best, &a, &found,
+                             e);
         uint64_t max = dataset ? list[i].dataset_max : list[i].app_max;
         if (rc_ok(r) && (!found || best.price > max)) {
             r = order_set(m, ORDER_REQUEST, list[i].hash, list[i].remaining, ORDER_DEAD, block, e);

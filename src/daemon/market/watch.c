@@ -45,8 +45,8 @@ static struct news *add_news(struct step *s, enum news_kind what, const struct c
         return NULL;
     }
     struct news *n = &s->v[s->n++];
-    *n = (struct news){.what = what, .block = log->block, .block_hash = log->block_hash,
-                       .tx = log->tx_hash};
+    *n = (struct news){
+        .what = what, .block = log->block, .block_hash = log->block_hash, .tx = log->tx_hash};
     return n;
 }
 
@@ -250,8 +250,8 @@ static rc result(const struct step *s, size_t call, struct bytes *out, size_t mi
 
 /* --- writing --- */
 
-static rc update_consumed(struct step *s, enum order_kind kind, struct hash hash, struct u256 consumed,
-                          uint64_t block)
+static rc update_consumed(struct step *s, enum order_kind kind, struct hash hash,
+                          struct u256 consumed, uint64_t block)
 {
     struct order_row o;
     bool found;
@@ -261,10 +261,9 @@ static rc update_consumed(struct step *s, enum order_kind kind, struct hash hash
         return RC_OK;
     }
     uint64_t left = u256_to_u64(consumed, &used) && used < o.volume ? o.volume - used : 0;
-    enum order_status status = left > 0                      ? (o.status == ORDER_DEAD ? ORDER_DEAD
-                                                                                       : ORDER_OPEN)
+    enum order_status status = left > 0 ? (o.status == ORDER_DEAD ? ORDER_DEAD : ORDER_OPEN)
                                : o.status == ORDER_CANCELED ? ORDER_CANCELED
-                                                             : ORDER_FILLED;
+                                                            : ORDER_FILLED;
     TRY(order_set(s->m, kind, hash, left, status, block, s->e));
     return status == ORDER_OPEN ? RC_OK : asset_order_gone(s->m, &o, block, s->e);
 }
@@ -272,7 +271,7 @@ static rc update_consumed(struct step *s, enum order_kind kind, struct hash hash
 static rc write_deal(struct step *s, const struct news *n)
 {
     struct view_deal deal;
-    struct bytes data;
+    struct bytes data = {0};
     struct client_head block;
     TRY(result(s, n->call, &data, 32));
     rc r = view_deal_parse(&deal, &s->a, data);
@@ -293,7 +292,8 @@ static rc write_deal(struct step *s, const struct news *n)
     for (int k = 0; k < KINDS; k++) {
         if (n->consumed[k] != 0) {
             TRY(result(s, n->consumed[k], &data, 32));
-            TRY(update_consumed(s, (enum order_kind)k, n->orders[k], u256_from_be(data.p), n->block));
+            TRY(update_consumed(s, (enum order_kind)k, n->orders[k], u256_from_be(data.p),
+                                n->block));
         }
     }
     return RC_OK;
@@ -341,7 +341,7 @@ static rc orders_of(struct step *s, enum order_kind kind, struct address who, st
 static rc write_stake(struct step *s, const struct news *n)
 {
     static const enum order_kind kinds[] = {ORDER_WORKERPOOL, ORDER_REQUEST};
-    struct bytes data;
+    struct bytes data = {0};
     struct u256 need;
     TRY(result(s, n->call, &data, 32));
     struct u256 stake = u256_from_be(data.p);
@@ -361,10 +361,11 @@ static rc write_stake(struct step *s, const struct news *n)
 /* Orders whose signer no longer owns what they sell. */
 static rc write_moved(struct step *s, const struct news *n)
 {
-    struct bytes data;
+    struct bytes data = {0};
     struct list l;
     TRY(result(s, n->call, &data, 32));
     struct hash word;
+    ASSERT(data.n >= sizeof(word.b) && data.p != NULL);
     memcpy(word.b, data.p, sizeof(word.b));
     if (address_eq(low(word), n->who)) {
         return RC_OK;
@@ -375,7 +376,8 @@ static rc write_moved(struct step *s, const struct news *n)
                                : n->kind == ORDER_DATASET ? l.v[i].dataset
                                                           : l.v[i].workerpool;
         if (address_eq(asset, n->asset)) {
-            TRY(order_set(s->m, n->kind, l.v[i].hash, l.v[i].remaining, ORDER_DEAD, n->block, s->e));
+            TRY(order_set(s->m, n->kind, l.v[i].hash, l.v[i].remaining, ORDER_DEAD, n->block,
+                          s->e));
             TRY(asset_order_gone(s->m, &l.v[i], n->block, s->e));
         }
     }
@@ -422,9 +424,9 @@ static rc undo_from(struct step *s, uint64_t from)
             }
             bool small = u256_to_u64(u256_from_be(out.p), &used);
             uint64_t left = small && used < l.v[i].volume ? l.v[i].volume - used : 0;
-            enum order_status st = left > 0                       ? ORDER_OPEN
+            enum order_status st = left > 0                      ? ORDER_OPEN
                                    : l.v[i].status == ORDER_OPEN ? ORDER_FILLED
-                                                                  : l.v[i].status;
+                                                                 : l.v[i].status;
             TRY(order_set(s->m, (enum order_kind)k, l.v[i].hash, left, st, from, s->e));
         }
     }
@@ -476,9 +478,9 @@ static rc write_all(struct step *s, bool reorg)
 static void filter_of(const struct market *m, struct client_filter *f)
 {
     static const enum event events[] = {
-        EVENT_hub_OrdersMatched,       EVENT_hub_ClosedAppOrder,
-        EVENT_hub_ClosedDatasetOrder,  EVENT_hub_ClosedWorkerpoolOrder,
-        EVENT_hub_ClosedRequestOrder,  EVENT_hub_CreateCategory,
+        EVENT_hub_OrdersMatched,      EVENT_hub_ClosedAppOrder,
+        EVENT_hub_ClosedDatasetOrder, EVENT_hub_ClosedWorkerpoolOrder,
+        EVENT_hub_ClosedRequestOrder, EVENT_hub_CreateCategory,
         EVENT_hub_Transfer, /* the registries' has the same topic */
     };
     *f = (struct client_filter){.address = client_hub(m->client)};
