@@ -38,14 +38,14 @@ struct rate_table {
     struct rate v[RATE_SLOTS];
 };
 
-void auth_open(struct market *m)
+void market_auth_open(struct market *m)
 {
     m->challenges = calloc(1, sizeof(*m->challenges));
     m->rates = calloc(1, sizeof(*m->rates)); /* pages are real only when touched */
     ASSERT(m->challenges != NULL && m->rates != NULL);
 }
 
-void auth_close(struct market *m)
+void market_auth_close(struct market *m)
 {
     free(m->challenges);
     free(m->rates);
@@ -119,7 +119,7 @@ static json_t *typed_data(const struct market *m, const char *text)
         "primaryType", "Challenge", "message", "challenge", message);
 }
 
-void on_challenge(void *ctx, struct http_req *r)
+void market_on_challenge(void *ctx, struct http_req *r)
 {
     struct market *m = ctx;
     struct address who;
@@ -160,7 +160,7 @@ void on_challenge(void *ctx, struct http_req *r)
     answer(r, &b);
 }
 
-rc auth_check(struct market *m, struct http_req *r, struct address *who)
+rc market_auth_check(struct market *m, struct http_req *r, struct address *who)
 {
     const char *h = http_header(r, "authorization");
     const char *sign = h == NULL ? NULL : strchr(h, '_');

@@ -216,7 +216,7 @@ static rc find(struct market *m, const struct order_row *q, struct arena *a, str
     return buf_end(b);
 }
 
-void on_best(void *ctx, struct http_req *r)
+void market_on_best(void *ctx, struct http_req *r)
 {
     struct market *m = ctx;
     struct order_row q;

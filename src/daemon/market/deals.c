@@ -142,7 +142,7 @@ static void answer_body(struct market *m, struct http_req *r, struct stmt *s, co
     stmt_reset(s);
 }
 
-void on_deal(void *ctx, struct http_req *r)
+void market_on_deal(void *ctx, struct http_req *r)
 {
     struct market *m = ctx;
     struct hash id;
@@ -157,7 +157,7 @@ void on_deal(void *ctx, struct http_req *r)
     answer_body(m, r, m->deal_get, "deal not found");
 }
 
-void on_category(void *ctx, struct http_req *r)
+void market_on_category(void *ctx, struct http_req *r)
 {
     struct market *m = ctx;
     const char *text = http_param(r, "id");
@@ -254,7 +254,7 @@ static rc deal_filters(struct http_req *r, struct where *w, struct address store
     return RC_OK;
 }
 
-void on_deals(void *ctx, struct http_req *r)
+void market_on_deals(void *ctx, struct http_req *r)
 {
     struct market *m = ctx;
     struct where w = WHERE_NEW;
@@ -277,7 +277,7 @@ void on_deals(void *ctx, struct http_req *r)
     buf_free(&b);
 }
 
-void on_categories(void *ctx, struct http_req *r)
+void market_on_categories(void *ctx, struct http_req *r)
 {
     struct market *m = ctx;
     struct where w = WHERE_NEW;
@@ -307,7 +307,7 @@ void on_categories(void *ctx, struct http_req *r)
     buf_free(&b);
 }
 
-void on_ohlc(void *ctx, struct http_req *r)
+void market_on_ohlc(void *ctx, struct http_req *r)
 {
     struct market *m = ctx;
     struct where w = WHERE_NEW;
@@ -361,7 +361,7 @@ static uint64_t count_of(struct stmt *s)
     return n;
 }
 
-void on_metrics(void *ctx, struct http_req *r)
+void market_on_metrics(void *ctx, struct http_req *r)
 {
     struct market *m = ctx;
     if (!request_ok(m, r)) {

@@ -117,30 +117,30 @@ static bool health(void *ctx, struct buf *json)
 static const struct http_route routes[] = {
     {"GET",  "/version",                 0, on_version, NULL},
     {"GET",  "/docs",                    0, on_docs, NULL},
-    {"GET",  "/challenge",               0, on_challenge, NULL},
-    {"GET",  "/apporders",               0, on_list_app, NULL},
-    {"GET",  "/datasetorders",           0, on_list_dataset, NULL},
-    {"GET",  "/workerpoolorders",        0, on_list_workerpool, NULL},
-    {"GET",  "/requestorders",           0, on_list_request, NULL},
-    {"GET",  "/apporders/:hash",         0, on_get_app, NULL},
-    {"GET",  "/datasetorders/:hash",     0, on_get_dataset, NULL},
-    {"GET",  "/workerpoolorders/:hash",  0, on_get_workerpool, NULL},
-    {"GET",  "/requestorders/:hash",     0, on_get_request, NULL},
-    {"POST", "/apporders",               BODY_MAX, on_publish_app, NULL},
-    {"POST", "/datasetorders",           BODY_MAX, on_publish_dataset, NULL},
-    {"POST", "/workerpoolorders",        BODY_MAX, on_publish_workerpool, NULL},
-    {"POST", "/requestorders",           BODY_MAX, on_publish_request, NULL},
-    {"PUT",  "/apporders",               BODY_MAX, on_unpublish_app, NULL},
-    {"PUT",  "/datasetorders",           BODY_MAX, on_unpublish_dataset, NULL},
-    {"PUT",  "/workerpoolorders",        BODY_MAX, on_unpublish_workerpool, NULL},
-    {"PUT",  "/requestorders",           BODY_MAX, on_unpublish_request, NULL},
-    {"GET",  "/best",                    0, on_best, NULL},
-    {"GET",  "/deals",                   0, on_deals, NULL},
-    {"GET",  "/deals/:id",               0, on_deal, NULL},
-    {"GET",  "/categories",              0, on_categories, NULL},
-    {"GET",  "/categories/:id",          0, on_category, NULL},
-    {"GET",  "/ohlc",                    0, on_ohlc, NULL},
-    {"GET",  "/metrics",                 0, on_metrics, NULL},
+    {"GET",  "/challenge",               0, market_on_challenge, NULL},
+    {"GET",  "/apporders",               0, market_on_list_app, NULL},
+    {"GET",  "/datasetorders",           0, market_on_list_dataset, NULL},
+    {"GET",  "/workerpoolorders",        0, market_on_list_workerpool, NULL},
+    {"GET",  "/requestorders",           0, market_on_list_request, NULL},
+    {"GET",  "/apporders/:hash",         0, market_on_get_app, NULL},
+    {"GET",  "/datasetorders/:hash",     0, market_on_get_dataset, NULL},
+    {"GET",  "/workerpoolorders/:hash",  0, market_on_get_workerpool, NULL},
+    {"GET",  "/requestorders/:hash",     0, market_on_get_request, NULL},
+    {"POST", "/apporders",               BODY_MAX, market_on_publish_app, NULL},
+    {"POST", "/datasetorders",           BODY_MAX, market_on_publish_dataset, NULL},
+    {"POST", "/workerpoolorders",        BODY_MAX, market_on_publish_workerpool, NULL},
+    {"POST", "/requestorders",           BODY_MAX, market_on_publish_request, NULL},
+    {"PUT",  "/apporders",               BODY_MAX, market_on_unpublish_app, NULL},
+    {"PUT",  "/datasetorders",           BODY_MAX, market_on_unpublish_dataset, NULL},
+    {"PUT",  "/workerpoolorders",        BODY_MAX, market_on_unpublish_workerpool, NULL},
+    {"PUT",  "/requestorders",           BODY_MAX, market_on_unpublish_request, NULL},
+    {"GET",  "/best",                    0, market_on_best, NULL},
+    {"GET",  "/deals",                   0, market_on_deals, NULL},
+    {"GET",  "/deals/:id",               0, market_on_deal, NULL},
+    {"GET",  "/categories",              0, market_on_categories, NULL},
+    {"GET",  "/categories/:id",          0, market_on_category, NULL},
+    {"GET",  "/ohlc",                    0, market_on_ohlc, NULL},
+    {"GET",  "/metrics",                 0, market_on_metrics, NULL},
     {NULL, NULL, 0, NULL, NULL},
 };
 /* clang-format on */
@@ -210,7 +210,7 @@ rc market_open(struct market **out, struct loop *l, const struct market_config *
     m->cfg = *cfg;
     m->lock_fd = -1;
     m->pending_tail = &m->pending;
-    auth_open(m);
+    market_auth_open(m);
     loop_hook_add(l, &m->hook, on_round, m); /* before the server's hook, which sends the answers */
     rc r = dir_lock(&m->lock_fd, cfg->dir, e);
     r = rc_ok(r) ? book_open(m, e) : r;
@@ -238,7 +238,7 @@ void market_close(struct market *m)
     query_close(m);
     db_close(m->db);
     client_close(m->client);
-    auth_close(m);
+    market_auth_close(m);
     fd_close(&m->lock_fd);
     free(m);
 }

@@ -94,14 +94,14 @@ bool request_ok(struct market *m, struct http_req *r);
 
 /* --- limits and challenges (auth.c) --- */
 
-void auth_open(struct market *m);
-void auth_close(struct market *m);
+void market_auth_open(struct market *m);
+void market_auth_close(struct market *m);
 bool rate_take(struct market *m, const char *peer);
 
-void on_challenge(void *ctx, struct http_req *r);
+void market_on_challenge(void *ctx, struct http_req *r);
 
 /* Checks the authorization header and spends its challenge. DENIED otherwise. */
-rc auth_check(struct market *m, struct http_req *r, struct address *who);
+rc market_auth_check(struct market *m, struct http_req *r, struct address *who);
 
 /* --- the database (orders.c) --- */
 
@@ -147,14 +147,14 @@ void put_order(struct market *m, struct buf *b, const struct order_row *o);
 
 /* --- listings (query.c) --- */
 
-void on_list_app(void *ctx, struct http_req *r);
-void on_list_dataset(void *ctx, struct http_req *r);
-void on_list_workerpool(void *ctx, struct http_req *r);
-void on_list_request(void *ctx, struct http_req *r);
-void on_get_app(void *ctx, struct http_req *r);
-void on_get_dataset(void *ctx, struct http_req *r);
-void on_get_workerpool(void *ctx, struct http_req *r);
-void on_get_request(void *ctx, struct http_req *r);
+void market_on_list_app(void *ctx, struct http_req *r);
+void market_on_list_dataset(void *ctx, struct http_req *r);
+void market_on_list_workerpool(void *ctx, struct http_req *r);
+void market_on_list_request(void *ctx, struct http_req *r);
+void market_on_get_app(void *ctx, struct http_req *r);
+void market_on_get_dataset(void *ctx, struct http_req *r);
+void market_on_get_workerpool(void *ctx, struct http_req *r);
+void market_on_get_request(void *ctx, struct http_req *r);
 void query_close(struct market *m);
 
 /* Conditions of a SELECT as they are collected, with their values. */
@@ -193,10 +193,10 @@ rc query_hash(struct http_req *r, const char *name, bool *given, struct hash *ou
 
 /* --- publishing (publish.c) --- */
 
-void on_publish_app(void *ctx, struct http_req *r);
-void on_publish_dataset(void *ctx, struct http_req *r);
-void on_publish_workerpool(void *ctx, struct http_req *r);
-void on_publish_request(void *ctx, struct http_req *r);
+void market_on_publish_app(void *ctx, struct http_req *r);
+void market_on_publish_dataset(void *ctx, struct http_req *r);
+void market_on_publish_workerpool(void *ctx, struct http_req *r);
+void market_on_publish_request(void *ctx, struct http_req *r);
 void publish_round(struct market *m); /* handles what came in this round */
 void publish_close(struct market *m);
 
@@ -210,10 +210,10 @@ struct u256 order_lock(const struct order_row *o); /* for one task */
 
 /* --- unpublishing (unpublish.c) --- */
 
-void on_unpublish_app(void *ctx, struct http_req *r);
-void on_unpublish_dataset(void *ctx, struct http_req *r);
-void on_unpublish_workerpool(void *ctx, struct http_req *r);
-void on_unpublish_request(void *ctx, struct http_req *r);
+void market_on_unpublish_app(void *ctx, struct http_req *r);
+void market_on_unpublish_dataset(void *ctx, struct http_req *r);
+void market_on_unpublish_workerpool(void *ctx, struct http_req *r);
+void market_on_unpublish_request(void *ctx, struct http_req *r);
 
 /* An app or dataset order has left the book: */
 rc asset_order_gone(struct market *m, const struct order_row *o, uint64_t block, struct err *e);
@@ -227,16 +227,16 @@ rc requests_recheck(struct market *m, bool dataset, struct address asset, uint64
 /* The cheapest open order of a kind that could serve a request; *found. */
 rc best_for_request(struct market *m, enum order_kind kind, const struct order_row *request,
                     struct order_row *best, struct arena *a, bool *found, struct err *e);
-void on_best(void *ctx, struct http_req *r);
+void market_on_best(void *ctx, struct http_req *r);
 
 /* --- deals, categories, numbers (deals.c) --- */
 
-void on_deal(void *ctx, struct http_req *r);
-void on_deals(void *ctx, struct http_req *r);
-void on_category(void *ctx, struct http_req *r);
-void on_categories(void *ctx, struct http_req *r);
-void on_ohlc(void *ctx, struct http_req *r);
-void on_metrics(void *ctx, struct http_req *r);
+void market_on_deal(void *ctx, struct http_req *r);
+void market_on_deals(void *ctx, struct http_req *r);
+void market_on_category(void *ctx, struct http_req *r);
+void market_on_categories(void *ctx, struct http_req *r);
+void market_on_ohlc(void *ctx, struct http_req *r);
+void market_on_metrics(void *ctx, struct http_req *r);
 
 struct deal_row {
     struct hash id;

@@ -183,7 +183,7 @@ static void take(struct market *m, struct http_req *r, enum order_kind kind)
         answer_rc(m, r, res, &e);
         return;
     }
-    if (!rc_ok(auth_check(m, r, &in.who))) {
+    if (!rc_ok(market_auth_check(m, r, &in.who))) {
         answer_error(r, 403, "invalid authorization");
         return;
     }
@@ -196,22 +196,22 @@ static void take(struct market *m, struct http_req *r, enum order_kind kind)
     m->pending_tail = &p->next;
 }
 
-void on_publish_app(void *ctx, struct http_req *r)
+void market_on_publish_app(void *ctx, struct http_req *r)
 {
     take(ctx, r, ORDER_APP);
 }
 
-void on_publish_dataset(void *ctx, struct http_req *r)
+void market_on_publish_dataset(void *ctx, struct http_req *r)
 {
     take(ctx, r, ORDER_DATASET);
 }
 
-void on_publish_workerpool(void *ctx, struct http_req *r)
+void market_on_publish_workerpool(void *ctx, struct http_req *r)
 {
     take(ctx, r, ORDER_WORKERPOOL);
 }
 
-void on_publish_request(void *ctx, struct http_req *r)
+void market_on_publish_request(void *ctx, struct http_req *r)
 {
     take(ctx, r, ORDER_REQUEST);
 }

@@ -516,22 +516,22 @@ static void list_kind(struct market *m, struct http_req *r, enum order_kind kind
     buf_free(&l.w.sql);
 }
 
-void on_list_app(void *ctx, struct http_req *r)
+void market_on_list_app(void *ctx, struct http_req *r)
 {
     list_kind(ctx, r, ORDER_APP);
 }
 
-void on_list_dataset(void *ctx, struct http_req *r)
+void market_on_list_dataset(void *ctx, struct http_req *r)
 {
     list_kind(ctx, r, ORDER_DATASET);
 }
 
-void on_list_workerpool(void *ctx, struct http_req *r)
+void market_on_list_workerpool(void *ctx, struct http_req *r)
 {
     list_kind(ctx, r, ORDER_WORKERPOOL);
 }
 
-void on_list_request(void *ctx, struct http_req *r)
+void market_on_list_request(void *ctx, struct http_req *r)
 {
     list_kind(ctx, r, ORDER_REQUEST);
 }
@@ -568,22 +568,22 @@ static void get_kind(struct market *m, struct http_req *r, enum order_kind kind)
     answer(r, &all);
 }
 
-void on_get_app(void *ctx, struct http_req *r)
+void market_on_get_app(void *ctx, struct http_req *r)
 {
     get_kind(ctx, r, ORDER_APP);
 }
 
-void on_get_dataset(void *ctx, struct http_req *r)
+void market_on_get_dataset(void *ctx, struct http_req *r)
 {
     get_kind(ctx, r, ORDER_DATASET);
 }
 
-void on_get_workerpool(void *ctx, struct http_req *r)
+void market_on_get_workerpool(void *ctx, struct http_req *r)
 {
     get_kind(ctx, r, ORDER_WORKERPOOL);
 }
 
-void on_get_request(void *ctx, struct http_req *r)
+void market_on_get_request(void *ctx, struct http_req *r)
 {
     get_kind(ctx, r, ORDER_REQUEST);
 }

@@ -180,7 +180,7 @@ static void unpublish(struct market *m, struct http_req *r, enum order_kind kind
         answer_rc(m, r, res, &e);
         return;
     }
-    if (!rc_ok(auth_check(m, r, &who))) {
+    if (!rc_ok(market_auth_check(m, r, &who))) {
         answer_error(r, 403, "invalid authorization");
         return;
     }
@@ -202,22 +202,22 @@ static void unpublish(struct market *m, struct http_req *r, enum order_kind kind
     arena_reset(&a);
 }
 
-void on_unpublish_app(void *ctx, struct http_req *r)
+void market_on_unpublish_app(void *ctx, struct http_req *r)
 {
     unpublish(ctx, r, ORDER_APP);
 }
 
-void on_unpublish_dataset(void *ctx, struct http_req *r)
+void market_on_unpublish_dataset(void *ctx, struct http_req *r)
 {
     unpublish(ctx, r, ORDER_DATASET);
 }
 
-void on_unpublish_workerpool(void *ctx, struct http_req *r)
+void market_on_unpublish_workerpool(void *ctx, struct http_req *r)
 {
     unpublish(ctx, r, ORDER_WORKERPOOL);
 }
 
-void on_unpublish_request(void *ctx, struct http_req *r)
+void market_on_unpublish_request(void *ctx, struct http_req *r)
 {
     unpublish(ctx, r, ORDER_REQUEST);
 }
