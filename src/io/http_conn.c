@@ -25,6 +25,7 @@
 #define BODY_RATE       1    /* bytes per millisecond that an upload must keep up */
 #define IOV_MAX_SEGS    16
 #define SENDFILE_MAX    ((size_t)1 << 20)
+#define HELD_LEAST      65536 /* bytes; who holds less is not cut for memory */
 #define IN_KEEP         16384 /* bytes of input buffer an idle connection may hold */
 
 /* --- output queue --- */
@@ -220,6 +221,7 @@ static void conn_free(struct conn *c)
     tls_free(c->tls);
     fd_close(&c->fd);
     list_del(c);
+    c->s->held -= c->held;
     c->s->conns_n--;
     buf_free(&c->in);
     free(c);
@@ -288,9 +290,33 @@ static size_t in_left(const struct conn *c)
     return c->in.n - c->in_off;
 }
 
+/* Brings the sum of bytes held up to date. A sum beyond the limit is paid by who holds some and
+ * moved least recently: a slow reader, or an upload that stands still. */
+static void count_held(struct conn *c)
+{
+    struct http_server *s = c->s;
+    size_t now = c->out_n + in_left(c) + (c->req != NULL ? c->req->body.n : 0) +
+                 (c->ws != NULL ? c->ws->msg.n : 0);
+    s->held += now - c->held; /* may wrap on the way, the sum does not */
+    c->held = now;
+    for (struct conn *x = s->first; x != NULL && s->held > s->cfg.held_max; x = x->next) {
+        if (x->held >= HELD_LEAST && !x->doomed) {
+            log_warn(AREA, "more than %zu bytes wait for clients: %s, who holds %zu, is cut",
+                     s->cfg.held_max, x->peer, x->held);
+            s->held -= x->held;
+            x->held = 0;
+            conn_doom(x);
+        }
+    }
+}
+
 /* Which events the connection waits for now. */
 void conn_update(struct conn *c)
 {
+    if (c->doomed) {
+        return;
+    }
+    count_held(c);
     if (c->doomed) {
         return;
     }
@@ -590,6 +616,7 @@ rc http_server_open(struct http_server **out, struct loop *l, const struct http_
     s->cfg.max_conns = cfg->max_conns == 0 ? 1024 : cfg->max_conns;
     s->cfg.header_max = cfg->header_max == 0 ? 16384 : cfg->header_max;
     s->cfg.queue_max = cfg->queue_max == 0 ? (size_t)1 << 20 : cfg->queue_max;
+    s->cfg.held_max = cfg->held_max == 0 ? (size_t)256 << 20 : cfg->held_max;
     s->cfg.header_ms = cfg->header_ms == 0 ? 10000 : cfg->header_ms;
     s->cfg.idle_ms = cfg->idle_ms == 0 ? 60000 : cfg->idle_ms;
     loop_hook_add(l, &s->hook, on_round, s);

@@ -86,6 +86,7 @@ struct conn {
 
     struct seg *out, **out_tail;
     size_t out_n; /* bytes queued in memory */
+    size_t held;  /* bytes of this connection that the server's sum has counted */
 
     bool kicked, doomed;
     bool end_flushed; /* close as soon as the queue is empty */
@@ -107,6 +108,7 @@ struct http_server {
     char url[96];
     struct conn *first, *last; /* connections */
     size_t conns_n;
+    size_t held; /* bytes that wait in memory, of all connections */
     struct conn *kicked;
     bool full_said; /* the limit on connections was logged */
     uint8_t scratch[65536];

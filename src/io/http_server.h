@@ -59,6 +59,8 @@ struct http_config {
     size_t max_conns;   /* 0: 1024 */
     size_t header_max;  /* bytes of request line and headers; 0: 16 KiB */
     size_t queue_max;   /* bytes of a streamed answer waiting for the client; 0: 1 MiB */
+    size_t held_max;    /* bytes held for all clients together; beyond it the connections that moved
+                           least recently are cut; 0: 256 MiB */
     uint64_t header_ms; /* from the first byte to the end of the headers; 0: 10 s */
     uint64_t idle_ms;   /* no byte moves in either direction; 0: 60 s. WebSockets get a ping */
 

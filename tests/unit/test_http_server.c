@@ -116,6 +116,7 @@ static void ws_closed(void *ctx, struct ws *w)
 static const struct http_route ROUTES[] = {
     {.method = "GET", .path = "/hello", .on_request = on_hello},
     {.method = "POST", .path = "/echo", .body_max = 1000, .on_request = on_echo},
+    {.method = "POST", .path = "/store", .body_max = 1000000, .on_request = on_echo},
     {.method = "GET", .path = "/item/:id", .on_request = on_item},
     {.method = "GET", .path = "/item/:id/*", .on_request = on_item},
     {.method = "GET", .path = "/later", .on_request = on_later},
@@ -138,6 +139,7 @@ static void open_server(size_t max_conns)
         .ctx = &st,
         .cors_origin = "*",
         .max_conns = max_conns,
+        .held_max = 1000000,
         .header_ms = 100,
         .idle_ms = 200,
         .metrics = METRICS,
@@ -447,6 +449,32 @@ static void test_ws(void)
     (void)close(fd);
 }
 
+/* Uploads that stand still: when they hold more than the server may, the oldest are cut, and others
+ * are served. */
+static void test_held(void)
+{
+    enum { N = 3, SIZE = 400000 };
+    int fds[N];
+    bool closed;
+    char head[] = "POST /store HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\n";
+    char *part = calloc(1, SIZE);
+    CHECK(part != NULL);
+    for (int i = 0; i < N; i++) {
+        fds[i] = dial();
+        say(fds[i], head, sizeof(head) - 1);
+        say(fds[i], part, SIZE);
+        steps(3);
+    }
+    HAS(ask("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n", "hello"), "200 OK");
+    (void)hear(fds[0], NULL, &closed);
+    CHECK(closed);
+    for (int i = 0; i < N; i++) {
+        (void)close(fds[i]);
+    }
+    free(part);
+    steps(5);
+}
+
 static void test_port_in_use(void)
 {
     struct http_server *other = NULL;
@@ -476,6 +504,7 @@ int main(void)
     test_later();
     test_full();
     test_ws();
+    test_held();
     test_port_in_use();
     http_server_close(server);
     loop_close(loop);

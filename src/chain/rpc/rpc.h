@@ -33,7 +33,7 @@ struct rpc_config {
     struct rpc_engine engine;
 
     /* 0 takes the default named in `souk node --help`. */
-    uint64_t max_conns, body_max, batch_max, response_max;
+    uint64_t max_conns, held_max, body_max, batch_max, response_max;
     uint64_t subs_max;     /* per connection */
     uint64_t filters_max;  /* in all */
     uint64_t logs_max;     /* results of one eth_getLogs */

@@ -108,6 +108,7 @@ static rc start(struct rpc *r, struct err *e)
         .tls_cert = r->cfg.tls_cert,
         .tls_key = r->cfg.tls_key,
         .max_conns = r->cfg.max_conns,
+        .held_max = r->cfg.held_max,
         .metrics = METRICS,
         .metrics_base = &r->stats,
         .health = on_health,
