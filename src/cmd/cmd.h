@@ -27,6 +27,7 @@ rc cmd_ready(uint64_t fd, struct err *e, const char *fmt, ...) PRINTF_LIKE(3, 4)
 int cmd_exit(const char *area, rc r, const struct err *e);
 
 int cmd_sms(int argc, char **argv);
+int cmd_image(int argc, char **argv);
 int cmd_market(int argc, char **argv);
 int cmd_store(int argc, char **argv);
 int cmd_up(int argc, char **argv);

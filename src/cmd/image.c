@@ -28,15 +28,17 @@ static const struct opt table[] = {
 
 static const struct opts opts = {
     .command = "image",
-    .summary = "Pack an application's root filesystem into an image that has the same bytes on "
-               "every machine, or\nlook into one and check it. The digest names the image on the "
-               "chain.",
+    .summary =
+        "Pack an application's root filesystem into an image that has the same bytes on "
+        "every machine, or\nlook into one and check it. The digest names the image on the "
+        "chain.",
     .args = "pack ROOTFS | show FILE | verify FILE",
     .args_min = 2,
     .args_max = 2,
     .table = table,
-    .example = "  souk image pack rootfs --out app.tar --entrypoint /app\n"
-               "  souk image verify app.tar\n",
+    .example =
+        "  souk image pack rootfs --out app.tar --entrypoint /app\n"
+        "  souk image verify app.tar\n",
 };
 
 static int fail(const struct err *e)
@@ -105,16 +107,37 @@ static void show(const struct image *img, bool json)
     (void)fputs(buf_cstr(&b), stdout);
 }
 
-int cmd_image(int argc, char **argv);
+static int run_action(struct image_args *args, struct arena *a, const char *action,
+                      const char *path)
+{
+    struct err e = {0};
+    if (strcmp(action, "pack") == 0) {
+        return pack(args, path);
+    }
+    if (strcmp(action, "show") != 0 && strcmp(action, "verify") != 0) {
+        (void)fprintf(stderr, "souk image: no action '%s': pack, show or verify\n", action);
+        return 2;
+    }
+    struct image *img = ARENA_NEW(a, struct image);
+    ASSERT(img != NULL);
+    if (!rc_ok(image_read(img, a, path, &e))) {
+        return fail(&e);
+    }
+    if (action[0] == 's') {
+        show(img, args->json);
+    } else {
+        (void)printf(args->json ? "{\"digest\":\"%s\",\"ok\":true}\n" : "%s ok\n", img->digest);
+    }
+    return 0;
+}
 
 int cmd_image(int argc, char **argv)
 {
     struct image_args args = {0};
     struct opts_rest rest;
     struct arena a;
-    struct err e = {0};
-    arena_init(&a, IMAGE_ARENA_MAX);
     int status = 2;
+    arena_init(&a, IMAGE_ARENA_MAX);
     switch (opts_parse(&opts, &args, &rest, argc, argv, &a)) {
     case OPTS_DONE:
         status = 0;
@@ -122,25 +145,7 @@ int cmd_image(int argc, char **argv)
     case OPTS_BAD:
         break;
     case OPTS_RUN:
-        if (strcmp(rest.v[0], "pack") == 0) {
-            status = pack(&args, rest.v[1]);
-        } else if (strcmp(rest.v[0], "show") == 0 || strcmp(rest.v[0], "verify") == 0) {
-            struct image *img = ARENA_NEW(&a, struct image);
-            ASSERT(img != NULL);
-            if (!rc_ok(image_read(img, &a, rest.v[1], &e))) {
-                status = fail(&e);
-                break;
-            }
-            status = 0;
-            if (rest.v[0][0] == 's') {
-                show(img, args.json);
-            } else {
-                (void)printf(args.json ? "{\"digest\":\"%s\",\"ok\":true}\n" : "%s ok\n",
-                             img->digest);
-            }
-        } else {
-            (void)fprintf(stderr, "souk image: no action '%s': pack, show or verify\n", rest.v[0]);
-        }
+        status = run_action(&args, &a, rest.v[0], rest.v[1]);
         break;
     }
     arena_reset(&a);

@@ -8,6 +8,7 @@ const struct command commands[] = {
     {"sms",         "keep secrets and give them to enclaves that prove themselves", cmd_sms},
     {"market",      "order book: publish, list and match signed orders", cmd_market},
     {"store",       "keep files by content: the IPFS HTTP API and a gateway", cmd_store},
+    {"image",       "pack an application into an image, show it, verify it", cmd_image},
     {"up",          "start a whole market on this machine", cmd_up},
     {NULL, NULL, NULL},
 };

@@ -78,7 +78,6 @@ rc tar_out_open(struct tar_out **out, int fd, struct err *e)
     t->entry = archive_entry_new();
     ASSERT(t->a != NULL && t->entry != NULL);
     if (archive_write_set_format_pax_restricted(t->a) != ARCHIVE_OK ||
-        archive_write_set_options(t->a, "hdrcharset=BINARY") != ARCHIVE_OK ||
         archive_write_add_filter_none(t->a) != ARCHIVE_OK ||
         archive_write_set_bytes_in_last_block(t->a, 1) != ARCHIVE_OK ||
         archive_write_open(t->a, t, NULL, on_tar_write, NULL) != ARCHIVE_OK) {
@@ -201,7 +200,7 @@ rc zip_out_open(struct zip_out **out, struct buf *zip, struct err *e)
     z->entry = archive_entry_new();
     ASSERT(z->a != NULL && z->entry != NULL);
     if (archive_write_set_format_zip(z->a) != ARCHIVE_OK ||
-        archive_write_set_options(z->a, "hdrcharset=BINARY,compression=deflate") != ARCHIVE_OK ||
+        archive_write_set_options(z->a, "compression=deflate") != ARCHIVE_OK ||
         archive_write_set_bytes_in_last_block(z->a, 1) != ARCHIVE_OK ||
         archive_write_open(z->a, z, NULL, on_zip_write, NULL) != ARCHIVE_OK) {
         rc r = fail_out(z->a, "zip", e);
@@ -255,7 +254,6 @@ static rc tar_in_new(struct tar_in **out, enum tar_mode mode)
     t->a = archive_read_new();
     ASSERT(t->a != NULL);
     int bad = archive_read_support_format_tar(t->a);
-    bad |= archive_read_set_options(t->a, "hdrcharset=BINARY");
     if (mode == TAR_GZIP) {
         bad |= archive_read_support_filter_gzip(t->a);
     }

@@ -222,15 +222,17 @@ static rc write_layout(struct tar_out *t, const struct image_pack_spec *spec, in
     BUF_FREE index = buf_new(IMAGE_JSON_MAX);
     put_config(&config, spec, layer);
     struct hash config_digest = sha256(buf_bytes(&config));
-    put_str(&manifest, "{\"schemaVersion\":2,\"mediaType\":"
-                       "\"application/vnd.oci.image.manifest.v1+json\",\"config\":");
+    put_str(&manifest,
+            "{\"schemaVersion\":2,\"mediaType\":"
+            "\"application/vnd.oci.image.manifest.v1+json\",\"config\":");
     put_descriptor(&manifest, "config.v1+json", config_digest, config.n);
     put_str(&manifest, ",\"layers\":[");
     put_descriptor(&manifest, "layer.v1.tar", layer, layer_size);
     put_str(&manifest, "]}");
     *manifest_digest = sha256(buf_bytes(&manifest));
-    put_str(&index, "{\"schemaVersion\":2,\"mediaType\":"
-                    "\"application/vnd.oci.image.index.v1+json\",\"manifests\":[");
+    put_str(&index,
+            "{\"schemaVersion\":2,\"mediaType\":"
+            "\"application/vnd.oci.image.index.v1+json\",\"manifests\":[");
     put_descriptor(&index, "manifest.v1+json", *manifest_digest, manifest.n);
     put_str(&index, "]}");
     if (!rc_ok(buf_end(&config)) || !rc_ok(buf_end(&index))) {
@@ -257,8 +259,7 @@ static rc write_image(const struct image_pack_spec *spec, int out_fd, int layer_
         return r;
     }
     TRY(tar_out_close(t, &whole, &whole_size, e));
-    return fsync(out_fd) == 0 ? RC_OK
-                              : err_set(e, RC_CODE_IO, "write image: %s", strerror(errno));
+    return fsync(out_fd) == 0 ? RC_OK : err_set(e, RC_CODE_IO, "write image: %s", strerror(errno));
 }
 
 static int temp_beside(char tmp[FILE_PATH_MAX], const char *out)
