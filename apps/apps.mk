@@ -30,8 +30,25 @@ $(APP_A)/root/%.ok: $(APP_A)/% tools/app-root
 $(APP_A)/%.tar: $(APP_A)/root/%.ok $(B)/souk
 	$(Q)$(B)/souk image pack $(<:.ok=) -o $@ --entrypoint /app/$*
 
+# Unit tests and fuzz targets are built like all others, with the engine beside the library.
+APP_TESTS := $(B)/unit/test_nn $(B)/unit/test_img $(B)/fuzz/model $(B)/fuzz/picture
+$(B)/apps/%.o: CFLAGS += -ffp-contract=off
+$(APP_TESTS): $(call o,$(sort $(wildcard apps/engine/*.c apps/lib/*.c)))
+$(APP_TESTS): LIBS += $(B)/libsouk.a -ljpeg -lpng16 -lz
+
 app-programs: $(APPS:%=$(APP_A)/%)
 app-roots: $(APPS:%=$(APP_A)/root/%.ok)
 apps: $(if $(wildcard src/cmd/image.c),$(APPS:%=$(APP_A)/%.tar),app-roots)
-.PHONY: apps app-programs app-roots
+
+# The same sources with other flags must give the same answers, byte by byte.
+APP_ALSO  := O2 avx2
+APP_OPT_O2   := -O2
+APP_OPT_avx2 := -O3 -mavx2 -mfma
+APP_CAN   := $(filter-out $(if $(shell grep -m1 -w avx2 /proc/cpuinfo),,avx2),$(APP_ALSO))
+app-also-%:
+	@$(MAKE) --no-print-directory APP_A=build/apps-$* APP_OPT="$(APP_OPT_$*)" \
+	    build/apps-$*/classify build/apps-$*/detect
+check-apps: app-programs $(APP_CAN:%=app-also-%)
+	@tools/check-apps $(APP_A) $(APP_CAN:%=build/apps-%)
+.PHONY: apps app-programs app-roots check-apps
 -include $(shell find $(APP_A)/obj -name '*.d' 2>/dev/null)

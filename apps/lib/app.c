@@ -200,7 +200,7 @@ NORETURN void app_fail(struct app *a, enum app_exit status, const char *fmt, ...
         }
         buf_free(&b);
     }
-    exit(status);
+    exit((int)status);
 }
 
 /* Bytes of the well-formed UTF-8 character at the front of s; 0 when there is none. */
