@@ -304,19 +304,32 @@ static void put_wrapped(struct buf *b, const char *text)
     size_t col = HELP_COL;
     while (*text != 0) {
         size_t n = strcspn(text, " ");
-        if (col + n > HELP_WIDTH && col > HELP_COL) {
+        if (col > HELP_COL && col + 1 + n > HELP_WIDTH) {
             put_fmt(b, "\n%*s", HELP_COL, "");
             col = HELP_COL;
+        } else if (col > HELP_COL) {
+            put_u8(b, ' ');
+            col++;
         }
         put_mem(b, text, n);
-        col += n + 1;
-        text += n;
-        if (*text == ' ') {
-            put_u8(b, ' ');
-            text++;
-        }
+        col += n;
+        text += n + (text[n] == ' ' ? 1 : 0);
     }
     put_str(b, "\n");
+}
+
+/* A bound in the unit it would be typed in. */
+static void put_bound(struct buf *b, const struct opt *t, uint64_t v)
+{
+    const struct unit *units = t->type == OPT_SIZE ? SIZES : t->type == OPT_MS ? TIMES : NO_UNITS;
+    const struct unit *best = NULL;
+    for (const struct unit *u = units; u->name != NULL; u++) {
+        if (v != 0 && v % u->factor == 0) {
+            best = u;
+        }
+    }
+    put_fmt(b, "%llu%s", (unsigned long long)(best == NULL ? v : v / best->factor),
+            best == NULL ? "" : best->name);
 }
 
 static void put_row(struct buf *b, const char *name, const char *arg, const char *help)
@@ -343,8 +356,11 @@ void opts_help(struct buf *b, const struct opts *o)
             put_str(&text, " (may be repeated)");
         }
         if (t->max != 0) {
-            put_fmt(&text, " (%llu to %llu)", (unsigned long long)t->min,
-                    (unsigned long long)t->max);
+            put_str(&text, " (");
+            put_bound(&text, t, t->min);
+            put_str(&text, " to ");
+            put_bound(&text, t, t->max);
+            put_str(&text, ")");
         }
         if (t->def != NULL && strcmp(t->def, "false") != 0) {
             put_fmt(&text, " [%s]", t->def);

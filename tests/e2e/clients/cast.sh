@@ -13,8 +13,8 @@ n=$(cast block-number)
 [ "$(cast block "$n" --field number)" = "$n" ] || say block
 before=$(cast balance "$b")
 hash=$(cast send --private-key $key "$b" --value 5 --json | sed -n 's/.*"transactionHash":"\(0x[0-9a-f]*\)".*/\1/p')
-[ "$(cast balance "$b")" = "$((before + 5))" ] 2>/dev/null || [ "$(cast balance "$b")" != "$before" ] || say balance
-cast receipt "$hash" status | grep -q 1 || say receipt
+[ "$(cast balance "$b")" != "$before" ] || say balance
+cast receipt "$hash" status | grep -qE '1|true' || say receipt
 cast tx "$hash" value | grep -qx 5 || say tx
 [ "$(cast nonce $a)" -ge 1 ] || say nonce
 hub=$(cast rpc souk_contracts | sed -n 's/.*"hub":"\(0x[0-9a-f]*\)".*/\1/p')

@@ -5,7 +5,7 @@ import { ethers } from 'ethers';
 
 const [url, ws] = process.argv.slice(2);
 const phrase = 'test test test test test test test test test test test junk';
-const provider = new ethers.JsonRpcProvider(url, undefined, { pollingInterval: 20 });
+const provider = new ethers.JsonRpcProvider(url, undefined, { pollingInterval: 20, cacheTimeout: -1 });
 const wallet = ethers.HDNodeWallet.fromPhrase(phrase).connect(provider);
 const other = ethers.HDNodeWallet.fromPhrase(phrase, '', "m/44'/60'/0'/0/1").connect(provider);
 

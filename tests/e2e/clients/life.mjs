@@ -6,7 +6,7 @@ import { ethers } from 'ethers';
 
 const [url] = process.argv.slice(2);
 const phrase = 'test test test test test test test test test test test junk';
-const provider = new ethers.JsonRpcProvider(url, undefined, { pollingInterval: 20 });
+const provider = new ethers.JsonRpcProvider(url, undefined, { pollingInterval: 20, cacheTimeout: -1 });
 const account = (i) => ethers.HDNodeWallet.fromPhrase(phrase, '', `m/44'/60'/0'/0/${i}`).connect(provider);
 const [admin, requester, appOwner, poolOwner, ...workers] = [0, 1, 2, 3, 4, 5, 6].map(account);
 
