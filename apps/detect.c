@@ -16,17 +16,26 @@ static struct rgb color_of(uint32_t label)
     return colors[label % ARRAY_LEN(colors)];
 }
 
-static void draw(struct img *m, const struct nn *net, const struct see_box *box)
+/* Draws a box and its label; those of the boxes before it in the answer are drawn later, over it. A
+ * label that would lie under theirs moves down. */
+static void draw(struct img *m, const struct nn *net, const struct see_box *all, size_t at)
 {
+    const struct see_box *box = &all[at];
     int64_t scale = MAX(1, (int64_t)MIN(m->w, m->h) / 300);
     struct rgb color = color_of(box->label);
     struct buf text = buf_new(1024);
     put_bytes(&text, net->label[box->label]);
-    put_fmt(&text, " %u.%02u", box->milli / 1000, box->milli % 1000 / 10);
+    uint32_t percent = (box->milli + 5) / 10;
+    put_fmt(&text, " %u.%02u", percent / 100, percent % 100);
     img_frame(m, box->x, box->y, box->w, box->h, 2 * scale, color);
     int64_t w = (int64_t)text.n * IMG_CELL_W * scale + 2 * scale;
     int64_t h = (IMG_CELL_H + 2) * scale;
     int64_t y = box->y >= h ? box->y - h : box->y; /* above the box when there is room */
+    for (size_t i = 0; i < at; i++) {
+        if (llabs((long long)all[i].x - box->x) < w && llabs((long long)all[i].y - box->y) < h) {
+            y += h;
+        }
+    }
     img_fill(m, box->x, y, w, h, color);
     img_text(m, box->x + 2 * scale, y + 2 * scale, scale, buf_bytes(&text),
              (struct rgb){255, 255, 255});
@@ -90,7 +99,7 @@ int main(void)
     }
     write_answer(&a, &net, box, n, &m);
     for (size_t i = n; i > 0; i--) { /* the surest on top */
-        draw(&m, &net, &box[i - 1]);
+        draw(&m, &net, box, i - 1);
     }
     struct buf png = buf_new((size_t)256 << 20);
     if (!rc_ok(img_encode_png(&png, &m, &e))) {
