@@ -63,7 +63,7 @@ void attest_put_summary(struct buf *b, const struct verdict *v)
     } else if (l < ATTEST_LINKS) {
         put_fmt(b, "refused: %s: %s", attest_link_name(l), v->line[l].reason);
     } else {
-        put_str(b, "refused: the evidence was decoded, not judged");
+        put_str(b, "decoded, not judged");
     }
 }
 

@@ -26,6 +26,7 @@ rc cmd_ready(uint64_t fd, struct err *e, const char *fmt, ...) PRINTF_LIKE(3, 4)
 /* Logs what failed; the exit status that fits. */
 int cmd_exit(const char *area, rc r, const struct err *e);
 
+int cmd_attest(int argc, char **argv);
 int cmd_sms(int argc, char **argv);
 int cmd_image(int argc, char **argv);
 int cmd_market(int argc, char **argv);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "cmd/attest_files.h"
 #include "cmd/cmd.h"
 #include "daemon/client/client.h"
 #include "encoding/hex.h"
@@ -56,29 +57,34 @@ static const struct opts options = {
         "  souk sms rotate --state ./sms --key-file ./keys/sms.key",
 };
 
-static rc run(struct loop *l, const struct settings *set, struct err *e)
+static rc run(struct loop *l, const struct settings *set, struct arena *a, struct err *e)
 {
+    static struct attest_policy policy;
+    struct attest_anchor *anchor;
+    struct attest_item *item;
     struct sms *s;
     struct sms_config cfg = {
         .dir = set->state,
         .key_file = set->key_file,
         .listen = set->listen,
         .node = set->node,
-        .policy_file = set->policy,
-        .anchors = set->anchor.v,
-        .n_anchors = set->anchor.n,
+        .policy = &policy,
         .agents = set->agent.v,
         .n_agents = set->agent.n,
         .framework = set->framework,
         .properties_file = set->properties,
         .provision_url = set->provision_url,
-        .collateral_dir = set->collateral,
         .at = set->at,
         .session_ttl_s = set->session_ttl,
     };
     if (set->hub == NULL || !rc_ok(hex_parse_address(&cfg.hub, set->hub))) {
         return err_set(e, RC_CODE_MALFORMED, "--hub: must be the hub's address, 0x and 40 digits");
     }
+    TRY(attest_load_policy(&policy, a, set->policy, e));
+    TRY(attest_load_anchors(&anchor, &cfg.n_anchor, a, &set->anchor, e));
+    TRY(attest_load_folder(&item, &cfg.n_item, a, set->collateral, e));
+    cfg.anchor = anchor;
+    cfg.item = item;
     TRY(loop_stop_on_signals(l, e));
     TRY(sms_open(&s, l, &cfg, e));
     log_info("sms", "serves url=%s", sms_url(s));
@@ -104,7 +110,7 @@ int cmd_sms(int argc, char **argv)
     struct loop *l;
     struct err e = {0};
     struct arena a;
-    arena_init(&a, (size_t)1 << 20);
+    arena_init(&a, ATTEST_FILES_ARENA);
     enum opts_what what =
         opts_parse(&options, &set, NULL, argc - (rotating ? 1 : 0), argv + (rotating ? 1 : 0), &a);
     if (what != OPTS_RUN) {
@@ -121,7 +127,7 @@ int cmd_sms(int argc, char **argv)
         r = loop_open(&l, &e);
     }
     if (rc_ok(r)) {
-        r = run(l, &set, &e);
+        r = run(l, &set, &a, &e);
         loop_close(l);
     }
     arena_reset(&a);

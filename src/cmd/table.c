@@ -5,6 +5,7 @@
 
 /* clang-format off */
 const struct command commands[] = {
+    {"attest",      "judge attestation evidence of any TEE, offline", cmd_attest},
     {"sms",         "keep secrets and give them to enclaves that prove themselves", cmd_sms},
     {"market",      "order book: publish, list and match signed orders", cmd_market},
     {"store",       "keep files by content: the IPFS HTTP API and a gateway", cmd_store},

@@ -177,7 +177,7 @@ static struct {
     struct loop *loop;
     struct sms *sms;
     pthread_t thread;
-    char dir[64], state[96], key[96], policy[96];
+    char dir[64], state[96], key[96];
     struct secret tee; /* the development key of simulated evidence */
     struct hash agent;
 } world;
@@ -190,22 +190,25 @@ static struct arena mem;
 static void start_sms(const char *policy)
 {
     struct err e = {0};
-    struct address tee;
-    char anchor[80], address[HEX_ADDRESS_MAX], agent[HEX_HASH_MAX];
-    const char *anchors[] = {anchor}, *agents[] = {agent};
+    char agent[HEX_HASH_MAX];
+    const char *agents[] = {agent};
+    static struct address tee;
+    static struct attest_policy p;
+    static struct attest_anchor anchor;
+    anchor = (struct attest_anchor){"simulated", ATTEST_ANCHOR_ADDRESS, BYTES_OF(tee), NULL};
     CHECK(rc_ok(secp_address(&tee, &world.tee)));
-    (void)snprintf(anchor, sizeof(anchor), "simulated:%s", hex_address(address, tee));
     (void)hex_hash(agent, world.agent);
-    CHECK(rc_ok(file_write(world.policy, bytes_str(policy), 0600, &e)));
+    arena_reset(&mem);
+    CHECK(rc_ok(attest_policy_parse(&p, &mem, bytes_str(policy), &e)));
     struct sms_config cfg = {
         .dir = world.state,
         .key_file = world.key,
         .listen = "127.0.0.1:0",
         .node = http_server_url(chain.http),
         .hub = chain.hub,
-        .policy_file = world.policy,
-        .anchors = anchors,
-        .n_anchors = 1,
+        .policy = &p,
+        .anchor = &anchor,
+        .n_anchor = 1,
         .agents = agents,
         .n_agents = 1,
     };
@@ -735,7 +738,10 @@ static rc try_open(const char *key_file, struct err *e)
 {
     struct loop *l;
     struct sms *s = NULL;
-    struct sms_config cfg = {.dir = world.state,
+    struct attest_policy p;
+    attest_policy_default(&p);
+    struct sms_config cfg = {.policy = &p,
+                             .dir = world.state,
                              .key_file = key_file,
                              .listen = "127.0.0.1:0",
                              .node = "http://127.0.0.1:1",
@@ -815,7 +821,6 @@ int main(void)
     CHECK(mkdtemp(world.dir) != NULL);
     (void)snprintf(world.state, sizeof(world.state), "%s/state", world.dir);
     (void)snprintf(world.key, sizeof(world.key), "%s/storage.key", world.dir);
-    (void)snprintf(world.policy, sizeof(world.policy), "%s/policy.json", world.dir);
     memset(world.agent.b, 0xa9, 32);
     CHECK(rc_ok(secp_key_new(&world.tee)));
     new_signer(&owner);

@@ -311,7 +311,7 @@ static bool verify(struct sms *s, const struct provision_req *q, struct bytes re
         .n_item = q->n_item + s->n_item,
         .anchor = s->anchor,
         .n_anchor = s->n_anchor,
-        .policy = &s->policy,
+        .policy = s->policy,
         .now = (int64_t)sms_now_s(s),
         .report_data = report_data,
         .nonce = q->want_nonce,
@@ -336,7 +336,7 @@ static bool check_agent(struct sms *s, struct job *j, const struct verdict *v)
     const struct provision_req *q = j->provision;
     char a[HEX_HASH_MAX];
     if (!v->simulated) {
-        if (s->policy.measurements.n == 0 && s->policy.n_rule == 0) {
+        if (s->policy->measurements.n == 0 && s->policy->n_rule == 0) {
             refuse(s, j, v, 403, "agent-unknown",
                    "the policy names no measurement, so any program could ask: name the agent's "
                    "measurements in it");

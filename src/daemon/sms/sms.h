@@ -6,6 +6,7 @@
  * a task's secrets to the enclave that runs it, after its evidence passed attest/ and the deal was
  * read on the chain. docs/sms.md has the protocol. SPEC sdk-surface 5, offchain 4. */
 
+#include "attest/attest.h"
 #include "base/buf.h"
 #include "crypto/secret.h"
 #include "io/loop.h"
@@ -69,15 +70,16 @@ struct sms_config {
     const char *listen;   /* "127.0.0.1:13350" */
     const char *node;     /* JSON-RPC of the chain */
     struct address hub;
-    const char *policy_file;    /* NULL: the default policy, which refuses simulated evidence */
-    const char *const *anchors; /* "simulated:0xADDRESS", "KIND:FILE" (DER or PEM) */
-    size_t n_anchors;
+    const struct attest_policy *policy; /* outlives the service, as anchors and collateral do */
+    const struct attest_anchor *anchor; /* beside the vendors' roots */
+    size_t n_anchor;
+    const struct attest_item *item; /* vendor collateral offered to the verifier */
+    size_t n_item;
     const char *const *agents;   /* 0x…32: agents that may ask under simulated evidence */
     size_t n_agents;             /* 0: only the agent of this build, the running program */
     const char *framework;       /* "TDX", "SCONE", "GRAMINE": what GET /tee/framework says */
     const char *properties_file; /* JSON of GET /tee/properties/…; NULL: empty images */
     const char *provision_url;   /* told to workers; NULL: our own URL */
-    const char *collateral_dir;  /* vendor collateral offered to the verifier; NULL: none */
     uint64_t at;                 /* Unix seconds: pinned time for tests; 0: the clock */
     uint64_t session_ttl_s;      /* 0: 5 days */
 };

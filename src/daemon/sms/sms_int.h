@@ -166,10 +166,10 @@ struct sms {
     struct deal_slot *deals;
 
     struct arena cfg_arena;
-    struct attest_policy policy;
-    struct attest_anchor *anchor;
+    const struct attest_policy *policy;
+    const struct attest_anchor *anchor;
     size_t n_anchor;
-    struct attest_item *item; /* vendor collateral of --collateral */
+    const struct attest_item *item;
     size_t n_item;
     struct hash *agent;
     size_t n_agent;
@@ -187,7 +187,7 @@ void job_text(struct job *j, int status, const char *text);
 void job_error(struct job *j, int status, const char *code, const char *fmt, ...)
     PRINTF_LIKE(4, 5); /* {"error": code, "message": …} */
 
-/* Policy, anchors, agents, collateral, properties (settings.c); all in s->cfg_arena. */
+/* Policy, anchors, collateral, agents, properties (settings.c). */
 rc sms_settings(struct sms *s, const struct sms_config *cfg, struct err *e);
 
 void deals_free(struct sms *s);
