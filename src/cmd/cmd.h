@@ -30,6 +30,7 @@ int cmd_attest(int argc, char **argv);
 int cmd_sms(int argc, char **argv);
 int cmd_image(int argc, char **argv);
 int cmd_market(int argc, char **argv);
+int cmd_scheduler(int argc, char **argv);
 int cmd_store(int argc, char **argv);
 int cmd_up(int argc, char **argv);
 

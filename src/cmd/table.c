@@ -8,6 +8,7 @@ const struct command commands[] = {
     {"attest",      "judge attestation evidence of any TEE, offline", cmd_attest},
     {"sms",         "keep secrets and give them to enclaves that prove themselves", cmd_sms},
     {"market",      "order book: publish, list and match signed orders", cmd_market},
+    {"scheduler",   "run a workerpool: deals in, tasks to workers, results on the chain", cmd_scheduler},
     {"store",       "keep files by content: the IPFS HTTP API and a gateway", cmd_store},
     {"image",       "pack an application into an image, show it, verify it", cmd_image},
     {"up",          "start a whole market on this machine", cmd_up},

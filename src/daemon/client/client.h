@@ -36,6 +36,9 @@ rc key_json_put(struct buf *out, const struct secret *key, const struct secret *
 rc key_json_parse(struct secret *key, struct bytes text, const struct secret *password,
                   struct err *e);
 
+/* The first line of a file that only its owner may read. */
+rc password_file_read(struct secret *out, const char *path, struct err *e);
+
 /* One account that signs. `lock` names a file that processes which share the account lock while
  * they take a nonce and send; NULL when there is only one. */
 struct signer {
@@ -102,6 +105,13 @@ struct client_head {
 
 rc client_head(struct client *c, struct client_head *out, struct err *e);
 rc client_block_at(struct client *c, struct client_head *out, uint64_t number, struct err *e);
+
+/* The time that a block made now would have, in seconds: of the pending block, where the node has
+ * one, and of the newest otherwise. */
+rc client_time(struct client *c, uint64_t *out, struct err *e);
+
+/* Asks the node where the hub is, unless the configuration said so: calls of the hub do it too. */
+rc client_find_hub(struct client *c, struct err *e);
 
 /* --- contract calls -------------------------------------------------------------------------- */
 
@@ -372,7 +382,8 @@ rc client_follow(struct client *c, struct client_cursor *cur, struct client_step
 struct client_watch;
 rc client_watch_open(struct client_watch **out, struct loop *l, struct client *c, uint64_t poll_ms,
                      loop_fn fn, void *ctx, struct err *e);
-void client_watch_close(struct client_watch *w); /* NULL is allowed */
+void client_watch_poll(struct client_watch *w, uint64_t poll_ms); /* from now on */
+void client_watch_close(struct client_watch *w);                  /* NULL is allowed */
 
 /* --- orders in JSON: sdk-surface 4 --------------------------------------------------------------- */
 

@@ -39,7 +39,4 @@ json_t *json_hash(struct hash h);
 rc js_quantity(uint64_t *out, const struct js *j, struct err *e);
 rc js_quantity256(struct u256 *out, const struct js *j, struct err *e);
 
-/* The hub, or a refusal that tells how to name it. */
-rc need_hub(struct client *c, struct err *e);
-
 #endif /* SOUK_DAEMON_CLIENT_CLIENT_INT_H */

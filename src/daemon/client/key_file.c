@@ -203,14 +203,36 @@ static rc parse_hex(struct secret *key, struct bytes text, struct err *e)
     return RC_OK;
 }
 
-rc key_file_read(struct secret *key, const char *path, const struct secret *password, struct err *e)
+static rc check_mode(const char *path, struct err *e)
 {
-    BUF_WIPE text = buf_new(KEY_FILE_MAX);
     struct stat st;
-    TRY(file_read(&text, path, e));
     if (stat(path, &st) != 0) {
         return err_set(e, RC_CODE_IO, "%s: %s", path, strerror(errno));
     }
+    return (st.st_mode & 077) == 0
+               ? RC_OK
+               : err_set(e, RC_CODE_DENIED,
+                         "%s: others may read this secret; chmod 600 it, and make a new one if it "
+                         "was ever worth something",
+                         path);
+}
+
+rc password_file_read(struct secret *out, const char *path, struct err *e)
+{
+    BUF_WIPE text = buf_new(4096);
+    TRY(file_read(&text, path, e));
+    TRY(check_mode(path, e));
+    size_t n = 0;
+    while (n < text.n && text.p[n] != '\n' && text.p[n] != '\r') {
+        n++;
+    }
+    return secret_copy(out, (struct bytes){text.p, n});
+}
+
+rc key_file_read(struct secret *key, const char *path, const struct secret *password, struct err *e)
+{
+    BUF_WIPE text = buf_new(KEY_FILE_MAX);
+    TRY(file_read(&text, path, e));
     size_t i = 0;
     while (i < text.n && (text.p[i] == ' ' || text.p[i] == '\n' || text.p[i] == '\t')) {
         i++;
@@ -218,12 +240,7 @@ rc key_file_read(struct secret *key, const char *path, const struct secret *pass
     if (i < text.n && text.p[i] == '{') {
         return err_wrap(e, key_json_parse(key, buf_bytes(&text), password, e), "%s", path);
     }
-    if ((st.st_mode & 077) != 0) {
-        return err_set(e, RC_CODE_DENIED,
-                       "%s: others may read this private key; chmod 600 it, and make a new one if "
-                       "it was ever worth something",
-                       path);
-    }
+    TRY(check_mode(path, e));
     return err_wrap(e, parse_hex(key, buf_bytes(&text), e), "%s", path);
 }
 

@@ -287,7 +287,7 @@ rc client_domain(struct client *c, struct hash *out, struct err *e)
 {
     if (!c->has_domain) {
         uint64_t id;
-        TRY(need_hub(c, e));
+        TRY(client_find_hub(c, e));
         TRY(client_chain_id(c, &id, e));
         c->domain = order_domain(u256_from(id), c->hub);
         c->has_domain = true;
@@ -339,18 +339,34 @@ rc client_head(struct client *c, struct client_head *out, struct err *e)
     return get_block(c, out, json_string("latest"), e);
 }
 
+rc client_time(struct client *c, uint64_t *out, struct err *e)
+{
+    struct client_head head;
+    JSON_FREE *v = NULL;
+    TRY(client_head(c, &head, e));
+    *out = head.timestamp;
+    struct err why;
+    rc r = client_rpc(c, &v, "eth_getBlockByNumber", json_pack("[s, b]", "pending", 0), &why);
+    struct js top = js_top(v), time = js_key(&top, "timestamp");
+    uint64_t t;
+    if (rc_ok(r) && rc_ok(js_quantity(&t, &time, NULL)) && t > *out) {
+        *out = t;
+    }
+    return RC_OK;
+}
+
 rc client_block_at(struct client *c, struct client_head *out, uint64_t number, struct err *e)
 {
     return get_block(c, out, json_quantity(number), e);
 }
 
-rc need_hub(struct client *c, struct err *e)
+rc client_find_hub(struct client *c, struct err *e)
 {
     if (address_is_zero(c->hub)) { /* a souk node tells where its hub is */
         JSON_FREE *v = NULL;
         struct err why = {0};
-        rc r = client_rpc(c, &v, "souk_hub", NULL, &why);
-        struct js j = js_top(v);
+        rc r = client_rpc(c, &v, "souk_contracts", NULL, &why);
+        struct js top = js_top(v), j = js_key(&top, "hub");
         if (r.code == RC_CODE_IO || r.code == RC_CODE_LIMIT) {
             return err_set(e, r.code, "%s", why.msg);
         }

@@ -272,7 +272,7 @@ rc client_match(struct client *c, struct hash *dealid, uint64_t *volume, const s
     BUF_FREE data = buf_new(TX_MAX);
     struct arena a;
     struct client_receipt receipt;
-    TRY(need_hub(c, e));
+    TRY(client_find_hub(c, e));
     struct abi_out out = call_begin(&data, METHOD_hub_matchOrders, 4);
     put_app_order(&out, &o->app);
     put_dataset_order(&out, &o->dataset);

@@ -167,7 +167,7 @@ rc view_task_parse(struct view_task *out, struct arena *a, struct bytes data)
 /* Calls a view with already written data and answers what it returned, in `out`. */
 static rc view(struct client *c, struct buf *out, const struct buf *data, struct err *e)
 {
-    TRY(need_hub(c, e));
+    TRY(client_find_hub(c, e));
     return client_call(c, out, c->hub, buf_bytes(data), e);
 }
 

@@ -102,6 +102,16 @@ rc client_watch_open(struct client_watch **out, struct loop *l, struct client *c
     return RC_OK;
 }
 
+void client_watch_poll(struct client_watch *w, uint64_t poll_ms)
+{
+    if (w->poll_ms != poll_ms) {
+        w->poll_ms = MAX(poll_ms, (uint64_t)1);
+        if (!w->subscribed) {
+            arm(w);
+        }
+    }
+}
+
 void client_watch_close(struct client_watch *w)
 {
     if (w != NULL) {
