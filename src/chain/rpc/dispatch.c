@@ -285,6 +285,26 @@ static bool plain_raw(struct arena *a, struct bytes params, struct call *c)
     return true;
 }
 
+/* The usual ids: null, a whole number, a string without escapes. */
+static bool plain_id(struct bytes id)
+{
+    size_t i = id.n > 0 && id.p[0] == '-' ? 1 : 0;
+    if (id.n == 0 || id.n > 256 || bytes_eq(id, BYTES_LIT("null"))) {
+        return id.n <= 256;
+    }
+    if (id.p[0] == '"') {
+        return memchr(id.p, '\\', id.n) == NULL;
+    }
+    if (id.n - i > 18 || (id.n - i > 1 && id.p[i] == '0')) {
+        return false;
+    }
+    bool digits = i < id.n;
+    for (; i < id.n; i++) {
+        digits = digits && id.p[i] >= '0' && id.p[i] <= '9';
+    }
+    return digits;
+}
+
 /* Reads one call in one pass; only its params become a tree, and those of signed transactions, the
  * long ones, do not. False for everything unusual: then the whole request is read the slow way,
  * which knows what is wrong. */
@@ -317,8 +337,7 @@ static bool read_call(struct jp *j, struct arena *a, struct call *c)
         }
         seen |= bit;
     }
-    if (j->bad != NULL || (seen & 5) != 5 ||
-        (c->id.n > 0 && (c->id.n > 256 || strchr("{[tf", c->id.p[0]) != NULL))) {
+    if (j->bad != NULL || (seen & 5) != 5 || !plain_id(c->id)) {
         return false;
     }
     c->is_raw = bytes_eq(c->method, BYTES_LIT("eth_sendRawTransaction")) && plain_raw(a, params, c);
