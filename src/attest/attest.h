@@ -152,13 +152,12 @@ struct attest_policy {
     bool has_min_svn;
     uint64_t min_svn;
     bool allow_debug;
-    uint32_t tcb_accept; /* bit per enum attest_tcb; TCB_NONE's bit is always set */
-    bool any_advisory;   /* default: an advisory alone does not refuse */
-    struct attest_set advisories;
-    uint64_t min_tcb_evaluation; /* floor of tcbEvaluationDataNumber; 0: none */
-    uint64_t max_age_s;          /* of dated collateral; 0: its own dates decide */
-    uint64_t grace_s;            /* collateral may be expired by so much; default 0 */
-    bool revocation_optional;    /* a missing revocation list does not refuse */
+    uint32_t tcb_accept;          /* bit per enum attest_tcb; TCB_NONE's bit is always set */
+    struct attest_set advisories; /* accepted ones; empty: an advisory alone does not refuse */
+    uint64_t min_tcb_evaluation;  /* floor of tcbEvaluationDataNumber; 0: none */
+    uint64_t max_age_s;           /* of dated collateral; 0: its own dates decide */
+    uint64_t grace_s;             /* collateral may be expired by so much; default 0 */
+    bool revocation_optional;     /* a missing revocation list does not refuse */
     bool has_report_data, has_nonce;
     struct bytes report_data, nonce;
     struct attest_rule rule[ATTEST_RULES_MAX];

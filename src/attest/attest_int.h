@@ -78,6 +78,9 @@ void claim_text(struct attest_ctx *c, const char *name, struct bytes v);
 void attest_window(struct attest_ctx *c, bool chain, const char *subject, int64_t issued,
                    int64_t expires);
 
+/* Numbered collateral (Intel's tcbEvaluationDataNumber) against the policy's floor. */
+void attest_evaluation(struct attest_ctx *c, const char *subject, uint64_t number);
+
 void attest_set_tcb(struct attest_ctx *c, enum attest_tcb s, const char *reason);
 void attest_advisory(struct attest_ctx *c, struct bytes id); /* borrowed; each once */
 

@@ -73,6 +73,18 @@ void attest_window(struct attest_ctx *c, bool chain, const char *subject, int64_
     }
 }
 
+void attest_evaluation(struct attest_ctx *c, const char *subject, uint64_t number)
+{
+    if (number < c->policy->min_tcb_evaluation) {
+        (void)attest_fail(
+            c, ATTEST_FRESHNESS, .code = "evaluation-too-low", .subject = subject,
+            .reason = attest_textf(c, "%s is of TCB evaluation %llu, the policy asks for %llu",
+                                   subject, (unsigned long long)number,
+                                   (unsigned long long)c->policy->min_tcb_evaluation),
+            .fix = "fetch newer collateral from the vendor");
+    }
+}
+
 /* Report data and nonce: what was asked for in the call, and by the policy. */
 
 static bool all_zero(const uint8_t *p, size_t n)
@@ -141,7 +153,7 @@ static void judge_tcb(struct attest_ctx *c)
                        : "update firmware and microcode, or accept this state by "
                          "name in the policy's tcb.accept");
     }
-    if (p->any_advisory || p->advisories.n == 0) {
+    if (p->advisories.n == 0) {
         return;
     }
     for (size_t i = 0; i < v->n_advisory; i++) {
