@@ -21,8 +21,9 @@
 #define ACCEPT_MAX      64   /* new connections in one round */
 #define EVICT_LOOK      64   /* idle connections looked at for one to give up */
 #define DRAIN_MS        2000 /* how long input behind a refused request is thrown away */
-#define ACCEPT_PAUSE_MS 100  /* when the process has no descriptor left */
-#define BODY_RATE       1    /* bytes per millisecond that an upload must keep up */
+#define DRAIN_MAX       ((size_t)4 << 20) /* and how much of it */
+#define ACCEPT_PAUSE_MS 100               /* when the process has no descriptor left */
+#define BODY_RATE       1                 /* bytes per millisecond that an upload must keep up */
 #define IOV_MAX_SEGS    16
 #define SENDFILE_MAX    ((size_t)1 << 20)
 #define HELD_LEAST      65536 /* bytes; who holds less is not cut for memory */
@@ -414,7 +415,12 @@ static void on_readable(struct conn *c)
             c->since_ms = clock_mono_ms();
         }
         touch(c);
-        if (c->state != CONN_DRAIN) {
+        if (c->state == CONN_DRAIN) {
+            c->drained += (size_t)n;
+            if (c->drained > DRAIN_MAX) {
+                conn_doom(c);
+            }
+        } else {
             put_mem(&c->in, c->s->scratch, (size_t)n);
             conn_process(c);
         }

@@ -82,6 +82,7 @@ struct conn {
 
     struct buf in;
     size_t in_off;    /* consumed */
+    size_t drained;   /* thrown away in CONN_DRAIN */
     size_t in_looked; /* searched for the end of a head */
 
     struct seg *out, **out_tail;
