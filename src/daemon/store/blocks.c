@@ -234,7 +234,7 @@ rc blocks_open(struct blocks **out, const char *dir, uint64_t max_size, struct e
     r = rc_ok(r) ? load(b, e) : r;
     if (!rc_ok(r)) {
         blocks_close(b);
-        return err_wrap(e, r, "block store %s", dir);
+        return r;
     }
     *out = b;
     return RC_OK;

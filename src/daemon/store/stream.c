@@ -216,12 +216,11 @@ static void put_tar_block(struct buf *b, const char *name, char type, uint64_t s
 static void put_pax(struct buf *b, const char *key, const char *value)
 {
     size_t body = strlen(key) + strlen(value) + 3;
-    size_t len = body + 1;
-    for (size_t digits = 1; len != body + digits;) {
-        len = body + digits;
-        digits = (size_t)snprintf(NULL, 0, "%zu", len);
+    size_t digits = 1;
+    while ((size_t)snprintf(NULL, 0, "%zu", body + digits) != digits) {
+        digits++;
     }
-    put_fmt(b, "%zu %s=%s\n", len, key, value);
+    put_fmt(b, "%zu %s=%s\n", body + digits, key, value);
 }
 
 static void put_tar_head(struct buf *b, const char *name, char type, uint64_t size,
