@@ -22,8 +22,9 @@
 #define EVICT_LOOK      64   /* idle connections looked at for one to give up */
 #define DRAIN_MS        2000 /* how long input behind a refused request is thrown away */
 #define DRAIN_MAX       ((size_t)4 << 20) /* and how much of it */
-#define ACCEPT_PAUSE_MS 100               /* when the process has no descriptor left */
-#define BODY_RATE       1                 /* bytes per millisecond that an upload must keep up */
+#define LAZY_MS         5   /* how long a push may wait for others to the same client */
+#define ACCEPT_PAUSE_MS 100 /* when the process has no descriptor left */
+#define BODY_RATE       1   /* bytes per millisecond that an upload must keep up */
 #define IOV_MAX_SEGS    16
 #define SENDFILE_MAX    ((size_t)1 << 20)
 #define HELD_LEAST      65536 /* bytes; who holds less is not cut for memory */
@@ -38,7 +39,14 @@ static void put_seg(struct conn *c, struct seg s)
     *n = s;
     *c->out_tail = n;
     c->out_tail = &n->next;
-    conn_kick(c);
+    if (!c->quiet) {
+        conn_kick(c);
+    } else if (!c->lazy && !c->kicked) {
+        c->lazy = true;
+        c->lazy_next = c->s->lazy;
+        c->s->lazy = c;
+        loop_again(c->s->loop);
+    }
 }
 
 void conn_put(struct conn *c, uint8_t *owned, size_t n)
@@ -204,8 +212,20 @@ void conn_doom(struct conn *c)
     }
 }
 
+static void lazy_del(struct conn *c)
+{
+    for (struct conn **at = &c->s->lazy; c->lazy && *at != NULL; at = &(*at)->lazy_next) {
+        if (*at == c) {
+            *at = c->lazy_next;
+            c->lazy = false;
+            return;
+        }
+    }
+}
+
 static void conn_free(struct conn *c)
 {
+    lazy_del(c);
     c->doomed = true; /* what callbacks put from here on is dropped */
     c->kicked = true;
     loop_watch_del(c->s->loop, &c->watch);
@@ -444,9 +464,38 @@ static void on_conn(void *ctx, unsigned events)
     conn_update(c);
 }
 
+static void on_lazy_timer(void *ctx)
+{
+    (void)ctx; /* the round that it starts does the work */
+}
+
+/* What is pushed to many leaves at once on an idle server; on a busy one it waits a moment, so that
+ * one write carries several messages. */
+static void send_lazy(struct http_server *s)
+{
+    if (s->lazy == NULL) {
+        return;
+    }
+    uint64_t now = clock_mono_ms();
+    if (now - s->lazy_ms < LAZY_MS) {
+        if (s->lazy_timer.slot == 0) {
+            loop_timer_set(s->loop, &s->lazy_timer, s->lazy_ms + LAZY_MS - now, on_lazy_timer, s);
+        }
+        return;
+    }
+    s->lazy_ms = now;
+    while (s->lazy != NULL) {
+        struct conn *c = s->lazy;
+        s->lazy = c->lazy_next;
+        c->lazy = false;
+        conn_kick(c);
+    }
+}
+
 static void on_round(void *ctx)
 {
     struct http_server *s = ctx;
+    send_lazy(s);
     struct conn *list = s->kicked;
     s->kicked = NULL;
     while (list != NULL) {
@@ -660,6 +709,7 @@ void http_server_close(struct http_server *s)
     }
     loop_hook_del(s->loop, &s->hook);
     loop_timer_cancel(s->loop, &s->accept_later);
+    loop_timer_cancel(s->loop, &s->lazy_timer);
     loop_watch_del(s->loop, &s->watch);
     fd_close(&s->fd);
     tls_server_close(s->tls);

@@ -92,6 +92,8 @@ struct conn {
     bool kicked, doomed;
     bool end_flushed; /* close as soon as the queue is empty */
     struct conn *kick_next;
+    bool quiet, lazy; /* output may wait a little for more; it does */
+    struct conn *lazy_next;
 
     struct http_req *req; /* CONN_BODY, CONN_WAIT */
     struct ws *ws;        /* CONN_WS */
@@ -111,6 +113,9 @@ struct http_server {
     size_t conns_n;
     size_t held; /* bytes that wait in memory, of all connections */
     struct conn *kicked;
+    struct conn *lazy; /* with output that waits for company */
+    uint64_t lazy_ms;  /* when such output last left */
+    struct loop_timer lazy_timer;
     bool full_said; /* the limit on connections was logged */
     uint8_t scratch[65536];
 };

@@ -139,6 +139,9 @@ enum http_range http_range_parse(const char *header, uint64_t size, uint64_t *of
 /* WebSocket: sends one text message; LIMIT when the queue was full: the connection is then being
  * closed. Copies. */
 rc ws_send(struct ws *w, struct bytes text);
+
+/* The same for news that goes to many: may wait a few milliseconds for more to the same client. */
+rc ws_push(struct ws *w, struct bytes text);
 void ws_close(struct ws *w, uint16_t code, const char *reason);
 void ws_set_user(struct ws *w, void *user);
 void *ws_user(const struct ws *w);

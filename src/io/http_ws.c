@@ -213,6 +213,14 @@ rc ws_send(struct ws *w, struct bytes text)
     return RC_OK;
 }
 
+rc ws_push(struct ws *w, struct bytes text)
+{
+    w->c->quiet = true;
+    rc r = ws_send(w, text);
+    w->c->quiet = false;
+    return r;
+}
+
 void ws_close(struct ws *w, uint16_t code, const char *reason)
 {
     if (w->closing) {

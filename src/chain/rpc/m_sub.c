@@ -159,7 +159,7 @@ static void push(struct rpc *rpc, const struct sub *s, struct bytes text, struct
     put_str(scratch, ",\"result\":");
     put_bytes(scratch, text);
     put_str(scratch, "}}");
-    rc r = ws_send(s->ws, buf_bytes(scratch));
+    rc r = ws_push(s->ws, buf_bytes(scratch));
     if (!rc_ok(r)) {
         log_info("rpc", "a subscriber at %s does not read: closed", ws_peer(s->ws));
     }
