@@ -13,6 +13,8 @@
  * or a broken invariant): the block must not be committed and the process must stop. */
 enum outcome { OUT_APPLIED, OUT_REVERTED, OUT_FAULT };
 
+enum poco_kind { POCO_APP, POCO_DATASET, POCO_WORKERPOOL }; /* of registries and their entries */
+
 enum poco_rules { RULES_6_1 = 61, RULES_6_2 = 62 };
 
 /* Who signed: 65 bytes r ‖ s ‖ v with v 27 or 28 and low s have been checked by the caller of the hook.

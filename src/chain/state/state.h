@@ -12,24 +12,28 @@
 
 /* The first byte of every key. On disk: never renumber. */
 enum state_table {
-    STATE_ACCOUNT = 1,    /* address -> nonce 8 ‖ balance 32: native coin */
-    STATE_HUB = 16,       /* name of a setting -> value: configuration, owner, counters */
-    STATE_BALANCE = 17,   /* contract 1 ‖ address -> stake, locked; token balances */
-    STATE_ALLOWANCE = 18, /* contract 1 ‖ owner ‖ spender -> amount */
-    STATE_PRESIGNED = 19, /* order hash -> signer */
-    STATE_CONSUMED = 20,  /* order hash -> volume */
-    STATE_DEAL = 21,      /* deal id -> deal */
-    STATE_TASK = 22,      /* task id -> task and consensus */
-    STATE_GROUP = 23,     /* task id ‖ result hash -> weight */
-    STATE_CONTRIB = 24,   /* task id ‖ worker -> contribution */
-    STATE_SCORE = 25,     /* worker -> score */
-    STATE_CATEGORY = 26,  /* id -> category */
-    STATE_CODE = 27,      /* address -> what kind of contract stands there, and its fields */
-    STATE_TOKEN_ID = 28,  /* registry ‖ entry -> owner, approval, places in the enumerations */
-    STATE_TOKEN_AT = 29,  /* registry ‖ index, and registry ‖ owner ‖ index -> entry */
-    STATE_OPERATOR = 30,  /* registry ‖ owner ‖ operator -> 1 */
-    STATE_MEMBER = 31,    /* group or wallet ‖ member -> purposes */
-    STATE_BOOST = 32,     /* deal id -> boost deal; deal id ‖ index -> task */
+    STATE_ACCOUNT = 1,       /* address -> nonce 8 ‖ balance 32: native coin */
+    STATE_HUB = 16,          /* u8 which -> singletons: configuration, settings, supply, counters */
+    STATE_BALANCE = 17,      /* u8 contract ‖ address -> hub: stake ‖ locked; token: balance */
+    STATE_ALLOWANCE = 18,    /* u8 contract ‖ owner ‖ spender -> amount */
+    STATE_PRESIGNED = 19,    /* order hash -> signer */
+    STATE_CONSUMED = 20,     /* order hash -> volume */
+    STATE_DEAL = 21,         /* deal id -> deal */
+    STATE_TASK = 22,         /* task id -> task and consensus, without its results */
+    STATE_VOTES = 23,        /* task id ‖ result hash -> weight of that group */
+    STATE_CONTRIBUTION = 24, /* task id ‖ worker -> contribution */
+    STATE_SCORE = 25,        /* worker -> score */
+    STATE_CATEGORY = 26,     /* u64 id -> category */
+    STATE_CODE = 27,         /* address -> what kind of account with code it is, and its fields */
+    STATE_NFT = 28,      /* u8 registry ‖ entry -> owner, approval, places in the lists below */
+    STATE_NFT_AT = 29,   /* u8 registry ‖ u64 -> entry; u8 registry ‖ owner ‖ u64 -> entry */
+    STATE_OPERATOR = 30, /* u8 registry ‖ owner ‖ operator -> 1 */
+    STATE_MEMBER = 31,   /* group ‖ key ‖ purpose -> type; wallet ‖ signer -> place; lists */
+    STATE_BOOST = 32,    /* deal id -> boost deal; deal id ‖ u256 index -> task */
+    STATE_REGISTRY = 33, /* u8 registry -> registry; u8 registry ‖ owner -> u64 entries */
+    STATE_RESULT = 34,   /* task id -> results, callback; inbox ‖ id -> result */
+    STATE_CONTRIBUTOR = 35, /* task id ‖ u32 -> worker */
+    STATE_IMPORTED = 36,    /* worker -> 1: its score was imported */
 };
 
 enum { STATE_KEY_MAX = 120, STATE_VALUE_MAX = 1 << 20 };
