@@ -32,37 +32,38 @@ static enum code_kind split(struct bytes value, struct bytes *record)
     return kind < CODE_KINDS ? (enum code_kind)kind : CODE_NONE;
 }
 
-enum outcome code_of(struct frame *f, struct address a, enum code_kind *kind, struct bytes *record)
+enum outcome code_read(struct frame *f, struct address a, enum code_kind *kind,
+                       struct bytes *record)
 {
     struct key k = key_with_address(STATE_CODE, a);
     struct bytes b;
-    DO(get(f, &k, &b));
+    DO(st_get(f, &k, &b));
     *kind = CODE_NONE;
     *record = (struct bytes){0};
     if (b.p == NULL) {
         return OUT_APPLIED;
     }
     *kind = split(b, record);
-    return *kind == CODE_NONE ? fault(f, "an account with unknown code") : OUT_APPLIED;
+    return *kind == CODE_NONE ? call_fault(f, "an account with unknown code") : OUT_APPLIED;
 }
 
-enum outcome has_code(struct frame *f, struct address a, bool *yes)
+enum outcome code_is_at(struct frame *f, struct address a, bool *yes)
 {
     enum code_kind kind;
     struct bytes record;
-    DO(code_of(f, a, &kind, &record));
+    DO(code_read(f, a, &kind, &record));
     *yes = kind != CODE_NONE;
     return OUT_APPLIED;
 }
 
-enum outcome code_put(struct frame *f, struct address a, enum code_kind kind, struct bytes record)
+enum outcome code_write(struct frame *f, struct address a, enum code_kind kind, struct bytes record)
 {
     struct key k = key_with_address(STATE_CODE, a);
     struct pack w = {.size = 1 + record.n};
-    DO(alloc(f, w.size, &w.p));
+    DO(call_alloc(f, w.size, &w.p));
     pack_u8(&w, (uint8_t)kind);
     pack_mem(&w, record.p, record.n);
-    return put(f, &k, (struct bytes){w.p, w.n});
+    return st_put(f, &k, (struct bytes){w.p, w.n});
 }
 
 struct bytes poco_code(struct state *s, struct address a)

@@ -10,7 +10,7 @@ enum outcome app_entry_parse(struct frame *f, struct bytes record, struct app_en
     e->multiaddr = take_packed(&c);
     e->checksum = take_hash(&c);
     e->mrenclave = take_packed(&c);
-    return rc_ok(cur_end(&c)) ? OUT_APPLIED : fault(f, "an app in the state is damaged");
+    return rc_ok(cur_end(&c)) ? OUT_APPLIED : call_fault(f, "an app in the state is damaged");
 }
 
 enum outcome dataset_entry_parse(struct frame *f, struct bytes record, struct dataset_entry *e)
@@ -19,7 +19,7 @@ enum outcome dataset_entry_parse(struct frame *f, struct bytes record, struct da
     e->name = take_packed(&c);
     e->multiaddr = take_packed(&c);
     e->checksum = take_hash(&c);
-    return rc_ok(cur_end(&c)) ? OUT_APPLIED : fault(f, "a dataset in the state is damaged");
+    return rc_ok(cur_end(&c)) ? OUT_APPLIED : call_fault(f, "a dataset in the state is damaged");
 }
 
 enum outcome pool_entry_parse(struct frame *f, struct bytes record, struct pool_entry *e)
@@ -28,7 +28,7 @@ enum outcome pool_entry_parse(struct frame *f, struct bytes record, struct pool_
     e->policy.stake_ratio = take_u256(&c);
     e->policy.scheduler_ratio = take_u256(&c);
     e->description = take_packed(&c);
-    return rc_ok(cur_end(&c)) ? OUT_APPLIED : fault(f, "a workerpool in the state is damaged");
+    return rc_ok(cur_end(&c)) ? OUT_APPLIED : call_fault(f, "a workerpool in the state is damaged");
 }
 
 static bool is_entry(enum code_kind kind)
@@ -40,7 +40,7 @@ enum outcome owner_of_asset(struct frame *f, struct address asset, struct addres
 {
     enum code_kind kind;
     struct bytes record, out;
-    DO(code_of(f, asset, &kind, &record));
+    DO(code_read(f, asset, &kind, &record));
     if (is_entry(kind)) {
         return nft_owner(f, (unsigned)(kind - CODE_APP), asset, owner);
     }
@@ -62,7 +62,7 @@ enum outcome workerpool_policy(struct frame *f, struct address pool, struct poli
     enum code_kind kind;
     struct bytes record;
     struct pool_entry e;
-    DO(code_of(f, pool, &kind, &record));
+    DO(code_read(f, pool, &kind, &record));
     /* A registered workerpool is one of ours, unless the owner changed the registries so that
      * entries of another kind pass; those have no policy to ask for. */
     REQUIRE(f, kind == CODE_WORKERPOOL);
@@ -71,7 +71,7 @@ enum outcome workerpool_policy(struct frame *f, struct address pool, struct poli
     return OUT_APPLIED;
 }
 
-static unsigned kind_of(const struct frame *f)
+static unsigned registry_kind_of(const struct frame *f)
 {
     return (unsigned)(f->contract - CONTRACT_app);
 }
@@ -79,14 +79,14 @@ static unsigned kind_of(const struct frame *f)
 static enum outcome entry_owner(struct frame *f)
 {
     struct address owner;
-    DO(nft_owner(f, kind_of(f), f->self, &owner));
+    DO(nft_owner(f, registry_kind_of(f), f->self, &owner));
     return ret_address(f, owner);
 }
 
 static enum outcome entry_only_owner(struct frame *f)
 {
     struct address owner;
-    DO(nft_owner(f, kind_of(f), f->self, &owner));
+    DO(nft_owner(f, registry_kind_of(f), f->self, &owner));
     REQUIRE_TEXT(f, address_eq(owner, f->from), REVERT_ENTRY_NOT_OWNER);
     return OUT_APPLIED;
 }
@@ -269,12 +269,12 @@ HANDLER(workerpool_changePolicy)
     REQUIRE(f, !u256_lt(u256_from(100), n.scheduler_ratio));
     DO(pool_entry_parse(f, f->record, &e));
     struct pack w = {.size = 64 + 4 + e.description.n};
-    DO(alloc(f, w.size, &w.p));
+    DO(call_alloc(f, w.size, &w.p));
     pack_u256(&w, n.stake_ratio);
     pack_u256(&w, n.scheduler_ratio);
     pack_bytes(&w, e.description);
-    DO(code_put(f, f->self, CODE_WORKERPOOL, (struct bytes){w.p, w.n}));
+    DO(code_write(f, f->self, CODE_WORKERPOOL, (struct bytes){w.p, w.n}));
     struct hash words[] = {word_u256(e.policy.stake_ratio), word_u256(n.stake_ratio),
                            word_u256(e.policy.scheduler_ratio), word_u256(n.scheduler_ratio)};
-    return emit_words(f, EVENT_workerpool_PolicyUpdate, 0, NULL, 4, words);
+    return log_words(f, EVENT_workerpool_PolicyUpdate, 0, NULL, 4, words);
 }

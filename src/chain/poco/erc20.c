@@ -15,7 +15,7 @@ static enum outcome emit_transfer(struct frame *f, struct address from, struct a
                                   struct u256 v)
 {
     struct hash topics[] = {word_address(from), word_address(to)}, word = word_u256(v);
-    return emit_words(f, EVENT_hub_Transfer, 2, topics, 1, &word);
+    return log_words(f, EVENT_hub_Transfer, 2, topics, 1, &word);
 }
 
 static enum outcome transfer(struct frame *f, struct address from, struct address to, struct u256 v)
@@ -23,14 +23,14 @@ static enum outcome transfer(struct frame *f, struct address from, struct addres
     struct account a;
     REQUIRE_TEXT(f, !address_is_zero(from), REVERT_ERC20_FROM_ZERO);
     REQUIRE_TEXT(f, !address_is_zero(to), REVERT_ERC20_TO_ZERO);
-    DO(account_get(f, from, &a));
+    DO(stake_read(f, from, &a));
     REQUIRE(f, u256_sub(&a.stake, a.stake, v));
-    DO(account_put(f, from, &a));
-    DO(account_get(f, to, &a));
+    DO(stake_write(f, from, &a));
+    DO(stake_read(f, to, &a));
     if (!u256_add(&a.stake, a.stake, v)) {
         return escrow_overflow(f);
     }
-    DO(account_put(f, to, &a));
+    DO(stake_write(f, to, &a));
     return emit_transfer(f, from, to, v);
 }
 
@@ -51,7 +51,7 @@ static enum outcome approve(struct frame *f, struct address owner, struct addres
     REQUIRE_TEXT(f, !address_is_zero(spender), REVERT_ERC20_APPROVE_TO_ZERO);
     DO(put_u256(f, &k, v));
     struct hash topics[] = {word_address(owner), word_address(spender)}, word = word_u256(v);
-    return emit_words(f, EVENT_hub_Approval, 2, topics, 1, &word);
+    return log_words(f, EVENT_hub_Approval, 2, topics, 1, &word);
 }
 
 static enum outcome mint(struct frame *f, struct address to, struct u256 v)
@@ -61,12 +61,12 @@ static enum outcome mint(struct frame *f, struct address to, struct u256 v)
     struct account a;
     REQUIRE_TEXT(f, !address_is_zero(to), REVERT_ERC20_MINT_ZERO);
     DO(get_u256(f, &k, &supply));
-    DO(account_get(f, to, &a));
+    DO(stake_read(f, to, &a));
     if (!u256_add(&supply, supply, v) || !u256_add(&a.stake, a.stake, v)) {
         return escrow_overflow(f);
     }
     DO(put_u256(f, &k, supply));
-    DO(account_put(f, to, &a));
+    DO(stake_write(f, to, &a));
     return emit_transfer(f, (struct address){0}, to, v);
 }
 
@@ -76,9 +76,9 @@ static enum outcome burn(struct frame *f, struct address from, struct u256 v)
     struct u256 supply;
     struct account a;
     REQUIRE_TEXT(f, !address_is_zero(from), REVERT_ERC20_BURN_ZERO);
-    DO(account_get(f, from, &a));
+    DO(stake_read(f, from, &a));
     REQUIRE(f, u256_sub(&a.stake, a.stake, v));
-    DO(account_put(f, from, &a));
+    DO(stake_write(f, from, &a));
     DO(get_u256(f, &k, &supply));
     if (!u256_sub(&supply, supply, v)) {
         return escrow_overflow(f);
@@ -96,7 +96,7 @@ static enum outcome ask_token(struct frame *f, enum method m, size_t n, const st
     uint8_t *p;
     uint32_t selector = __builtin_bswap32(iface_method(m)->selector);
     DO(settings_get(f, &s));
-    DO(alloc(f, 4 + n * sizeof(words[0]), &p));
+    DO(call_alloc(f, 4 + n * sizeof(words[0]), &p));
     memcpy(p, &selector, 4);
     memcpy(p + 4, words, n * sizeof(words[0]));
     struct inner c = {.to = s->token,
@@ -353,7 +353,7 @@ HANDLER(balanceOf)
     struct account a;
     struct address owner = abi_take_address(&f->in);
     ARGS_END(f);
-    DO(account_get(f, owner, &a));
+    DO(stake_read(f, owner, &a));
     return ret_u256(f, a.stake);
 }
 
@@ -362,7 +362,7 @@ HANDLER(frozenOf)
     struct account a;
     struct address owner = abi_take_address(&f->in);
     ARGS_END(f);
-    DO(account_get(f, owner, &a));
+    DO(stake_read(f, owner, &a));
     return ret_u256(f, a.locked);
 }
 

@@ -14,11 +14,11 @@ static struct key account_key(struct address a)
     return k;
 }
 
-enum outcome account_get(struct frame *f, struct address a, struct account *acc)
+enum outcome stake_read(struct frame *f, struct address a, struct account *acc)
 {
     struct key k = account_key(a);
     struct bytes b;
-    DO(get(f, &k, &b));
+    DO(st_get(f, &k, &b));
     *acc = (struct account){0};
     if (b.p == NULL) {
         return OUT_APPLIED;
@@ -26,19 +26,19 @@ enum outcome account_get(struct frame *f, struct address a, struct account *acc)
     struct cur c = cur_of(b);
     acc->stake = take_u256(&c);
     acc->locked = take_u256(&c);
-    return rc_ok(cur_end(&c)) ? OUT_APPLIED : fault(f, "a balance in the state is damaged");
+    return rc_ok(cur_end(&c)) ? OUT_APPLIED : call_fault(f, "a balance in the state is damaged");
 }
 
-enum outcome account_put(struct frame *f, struct address a, const struct account *acc)
+enum outcome stake_write(struct frame *f, struct address a, const struct account *acc)
 {
     struct key k = account_key(a);
     uint8_t b[64];
     if (u256_is_zero(acc->stake) && u256_is_zero(acc->locked)) {
-        return del(f, &k);
+        return st_del(f, &k);
     }
     u256_to_be(b, acc->stake);
     u256_to_be(b + 32, acc->locked);
-    return put(f, &k, (struct bytes){b, sizeof(b)});
+    return st_put(f, &k, (struct bytes){b, sizeof(b)});
 }
 
 /* The reference's internal _transfer: its own texts, and no allowance. */
@@ -47,51 +47,51 @@ static enum outcome move(struct frame *f, struct address from, struct address to
     struct account acc;
     REQUIRE_TEXT(f, !address_is_zero(from), REVERT_ESCROW_FROM_ZERO);
     REQUIRE_TEXT(f, !address_is_zero(to), REVERT_ESCROW_TO_ZERO);
-    DO(account_get(f, from, &acc));
+    DO(stake_read(f, from, &acc));
     REQUIRE_TEXT(f, u256_sub(&acc.stake, acc.stake, v), REVERT_ESCROW_BALANCE);
-    DO(account_put(f, from, &acc));
-    DO(account_get(f, to, &acc));
+    DO(stake_write(f, from, &acc));
+    DO(stake_read(f, to, &acc));
     CHECKED(f, u256_add(&acc.stake, acc.stake, v));
-    DO(account_put(f, to, &acc));
+    DO(stake_write(f, to, &acc));
     struct hash topics[] = {word_address(from), word_address(to)}, word = word_u256(v);
-    return emit_words(f, EVENT_hub_Transfer, 2, topics, 1, &word);
+    return log_words(f, EVENT_hub_Transfer, 2, topics, 1, &word);
 }
 
-enum outcome lock(struct frame *f, struct address a, struct u256 v)
+enum outcome escrow_lock(struct frame *f, struct address a, struct u256 v)
 {
     struct account acc;
     DO(move(f, a, f->self, v));
-    DO(account_get(f, a, &acc));
+    DO(stake_read(f, a, &acc));
     CHECKED(f, u256_add(&acc.locked, acc.locked, v));
-    DO(account_put(f, a, &acc));
+    DO(stake_write(f, a, &acc));
     struct hash words[] = {word_address(a), word_u256(v)};
-    return emit_words(f, EVENT_hub_Lock, 0, NULL, 2, words);
+    return log_words(f, EVENT_hub_Lock, 0, NULL, 2, words);
 }
 
-enum outcome unlock(struct frame *f, struct address a, struct u256 v)
+enum outcome escrow_unlock(struct frame *f, struct address a, struct u256 v)
 {
     struct account acc;
     DO(move(f, f->self, a, v));
-    DO(account_get(f, a, &acc));
+    DO(stake_read(f, a, &acc));
     CHECKED(f, u256_sub(&acc.locked, acc.locked, v));
-    DO(account_put(f, a, &acc));
+    DO(stake_write(f, a, &acc));
     struct hash words[] = {word_address(a), word_u256(v)};
-    return emit_words(f, EVENT_hub_Unlock, 0, NULL, 2, words);
+    return log_words(f, EVENT_hub_Unlock, 0, NULL, 2, words);
 }
 
-enum outcome reward(struct frame *f, struct address a, struct u256 v, struct hash ref)
+enum outcome escrow_reward(struct frame *f, struct address a, struct u256 v, struct hash ref)
 {
     DO(move(f, f->self, a, v));
     struct hash words[] = {word_address(a), word_u256(v), ref};
-    return emit_words(f, EVENT_hub_Reward, 0, NULL, 3, words);
+    return log_words(f, EVENT_hub_Reward, 0, NULL, 3, words);
 }
 
-enum outcome seize(struct frame *f, struct address a, struct u256 v, struct hash ref)
+enum outcome escrow_seize(struct frame *f, struct address a, struct u256 v, struct hash ref)
 {
     struct account acc;
-    DO(account_get(f, a, &acc));
+    DO(stake_read(f, a, &acc));
     CHECKED(f, u256_sub(&acc.locked, acc.locked, v));
-    DO(account_put(f, a, &acc));
+    DO(stake_write(f, a, &acc));
     struct hash words[] = {word_address(a), word_u256(v), ref};
-    return emit_words(f, EVENT_hub_Seize, 0, NULL, 3, words);
+    return log_words(f, EVENT_hub_Seize, 0, NULL, 3, words);
 }

@@ -66,21 +66,21 @@ static enum outcome put_chain(struct frame *f, const struct poco_config *c)
     pack_address(&w, n->wallet_factory);
     pack_address(&w, n->inbox_factory);
     pack_hash(&w, n->proxy_code_hash);
-    return put(f, &k, (struct bytes){w.p, w.n});
+    return st_put(f, &k, (struct bytes){w.p, w.n});
 }
 
 static enum outcome put_accounts_with_code(struct frame *f, const struct chain *n)
 {
-    DO(code_put(f, n->hub, CODE_HUB, (struct bytes){0}));
-    DO(code_put(f, n->token, CODE_TOKEN, (struct bytes){0}));
+    DO(code_write(f, n->hub, CODE_HUB, (struct bytes){0}));
+    DO(code_write(f, n->token, CODE_TOKEN, (struct bytes){0}));
     for (uint8_t i = 0; i < 3; i++) {
-        DO(code_put(f, n->registry[i], CODE_REGISTRY, BYTES_OF(i)));
+        DO(code_write(f, n->registry[i], CODE_REGISTRY, BYTES_OF(i)));
     }
-    DO(code_put(f, n->group_factory, CODE_GROUP_FACTORY, (struct bytes){0}));
-    DO(code_put(f, n->wallet_factory, CODE_WALLET_FACTORY, (struct bytes){0}));
-    DO(code_put(f, n->inbox_factory, CODE_INBOX_FACTORY, (struct bytes){0}));
+    DO(code_write(f, n->group_factory, CODE_GROUP_FACTORY, (struct bytes){0}));
+    DO(code_write(f, n->wallet_factory, CODE_WALLET_FACTORY, (struct bytes){0}));
+    DO(code_write(f, n->inbox_factory, CODE_INBOX_FACTORY, (struct bytes){0}));
     for (uint8_t i = 0; i < FACETS; i++) {
-        DO(code_put(f, facet_address(i), CODE_FACET, BYTES_OF(i)));
+        DO(code_write(f, facet_address(i), CODE_FACET, BYTES_OF(i)));
     }
     return OUT_APPLIED;
 }
@@ -130,11 +130,11 @@ static enum outcome put_categories(struct frame *f, const struct poco_config *c)
         struct key k = key_of(STATE_CATEGORY);
         key_u64(&k, i);
         struct pack w = {.size = 40 + name.n + text.n};
-        DO(alloc(f, w.size, &w.p));
+        DO(call_alloc(f, w.size, &w.p));
         pack_u256(&w, list[i].work_clock_time_ref);
         pack_bytes(&w, name);
         pack_bytes(&w, text);
-        DO(put(f, &k, (struct bytes){w.p, w.n}));
+        DO(st_put(f, &k, (struct bytes){w.p, w.n}));
     }
     struct key count = hub_key(HUB_CATEGORIES);
     return put_u64(f, &count, n);
@@ -160,9 +160,9 @@ static enum outcome put_balances(struct frame *f, const struct poco_config *c)
         CHECKED(f, u256_add(&have, have, p->rlc) && u256_add(&supply, supply, p->rlc) &&
                        u256_add(&staked, staked, p->stake));
         DO(put_u256(f, &k, have));
-        DO(account_get(f, p->address, &acc));
+        DO(stake_read(f, p->address, &acc));
         CHECKED(f, u256_add(&acc.stake, acc.stake, p->stake));
-        DO(account_put(f, p->address, &acc));
+        DO(stake_write(f, p->address, &acc));
     }
     struct key hub = token_key(c->hub), sum = hub_key(HUB_SUPPLY), token = hub_key(HUB_TOKEN);
     DO(get_u256(f, &hub, &have));
@@ -174,7 +174,7 @@ static enum outcome put_balances(struct frame *f, const struct poco_config *c)
     pack_address(&w, c->owner);
     pack_u256(&w, supply);
     pack_u256(&w, supply);
-    return put(f, &token, (struct bytes){w.p, w.n});
+    return st_put(f, &token, (struct bytes){w.p, w.n});
 }
 
 static rc check(const struct poco_config *c, struct err *e)

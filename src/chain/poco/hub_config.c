@@ -15,7 +15,7 @@ enum outcome chain_get(struct frame *f, struct chain *o)
     struct bytes b;
     rc r = state_get(f->run->env->state, (struct bytes){k.b, k.n}, &b);
     if (!rc_ok(r)) {
-        return fault(f, "the state has no market: genesis is missing");
+        return call_fault(f, "the state has no market: genesis is missing");
     }
     struct cur c = cur_of(b);
     o->rules = (enum poco_rules)take_be(&c, 1);
@@ -31,7 +31,7 @@ enum outcome chain_get(struct frame *f, struct chain *o)
     o->wallet_factory = take_address(&c);
     o->inbox_factory = take_address(&c);
     o->proxy_code_hash = take_hash(&c);
-    return rc_ok(cur_end(&c)) ? OUT_APPLIED : fault(f, "the chain's constants are damaged");
+    return rc_ok(cur_end(&c)) ? OUT_APPLIED : call_fault(f, "the chain's constants are damaged");
 }
 
 enum outcome settings_get(struct frame *f, const struct settings **out)
@@ -44,7 +44,7 @@ enum outcome settings_get(struct frame *f, const struct settings **out)
     }
     struct key k = hub_key(HUB_SETTINGS);
     struct bytes b;
-    DO(get(f, &k, &b));
+    DO(st_get(f, &k, &b));
     struct cur c = cur_of(b);
     s->owner = take_address(&c);
     s->token = take_address(&c);
@@ -59,7 +59,7 @@ enum outcome settings_get(struct frame *f, const struct settings **out)
     s->name = take_packed(&c);
     s->symbol = take_packed(&c);
     if (!rc_ok(cur_end(&c))) {
-        return fault(f, "the hub's settings are damaged");
+        return call_fault(f, "the hub's settings are damaged");
     }
     r->settings_loaded = true;
     return OUT_APPLIED;
@@ -69,7 +69,7 @@ enum outcome settings_put(struct frame *f, const struct settings *s)
 {
     struct key k = hub_key(HUB_SETTINGS);
     struct pack w = {.size = 7 * 20 + 2 * 32 + 1 + 8 + s->name.n + s->symbol.n};
-    DO(alloc(f, w.size, &w.p));
+    DO(call_alloc(f, w.size, &w.p));
     pack_address(&w, s->owner);
     pack_address(&w, s->token);
     for (size_t i = 0; i < 3; i++) {
@@ -83,7 +83,7 @@ enum outcome settings_put(struct frame *f, const struct settings *s)
     pack_bytes(&w, s->name);
     pack_bytes(&w, s->symbol);
     f->run->settings_loaded = false;
-    return put(f, &k, (struct bytes){w.p, w.n});
+    return st_put(f, &k, (struct bytes){w.p, w.n});
 }
 
 enum outcome only_owner(struct frame *f)
@@ -145,7 +145,7 @@ enum outcome on_hub_importScore(struct frame *f)
     struct address worker = abi_take_address(&f->in);
     ARGS_END(f);
     struct key k = key_with_address(STATE_IMPORTED, worker);
-    DO(get(f, &k, &b));
+    DO(st_get(f, &k, &b));
     REQUIRE_TEXT(f, b.p == NULL, REVERT_SCORE_IMPORTED);
     DO(settings_get(f, &s));
     uint8_t data[36] = {0xdb, 0x23, 0x0b, 0x52}; /* viewScore(address) */
@@ -162,7 +162,7 @@ enum outcome on_hub_importScore(struct frame *f)
     struct key ks = key_with_address(STATE_SCORE, worker);
     DO(get_u256(f, &ks, &score));
     DO(put_u256(f, &ks, u256_lt(score, old) ? old : score));
-    return put(f, &k, BYTES_LIT("\1"));
+    return st_put(f, &k, BYTES_LIT("\1"));
 }
 
 enum outcome on_hub_setTeeBroker(struct frame *f)
@@ -217,11 +217,11 @@ enum outcome on_hub_createCategory(struct frame *f)
     struct key k = key_of(STATE_CATEGORY);
     key_u64(&k, n);
     struct pack w = {.size = 40 + name.n + description.n};
-    DO(alloc(f, w.size, &w.p));
+    DO(call_alloc(f, w.size, &w.p));
     pack_u256(&w, timeref);
     pack_bytes(&w, name);
     pack_bytes(&w, description);
-    DO(put(f, &k, (struct bytes){w.p, w.n}));
+    DO(st_put(f, &k, (struct bytes){w.p, w.n}));
     DO(put_u64(f, &count, n + 1));
     struct abi_out o = out_begin(f, 4);
     abi_put_u64(&o, n);
@@ -229,7 +229,7 @@ enum outcome on_hub_createCategory(struct frame *f)
     abi_put_bytes(&o, description);
     abi_put_u256(&o, timeref);
     DO(out_end(f));
-    DO(emit(f, EVENT_hub_CreateCategory, 0, NULL, f->out));
+    DO(log_emit(f, EVENT_hub_CreateCategory, 0, NULL, f->out));
     return ret_u64(f, n);
 }
 
@@ -254,5 +254,5 @@ enum outcome on_hub_transferOwnership(struct frame *f)
     struct settings n = *s;
     n.owner = a;
     DO(settings_put(f, &n));
-    return emit_words(f, EVENT_hub_OwnershipTransferred, 2, topics, 0, NULL);
+    return log_words(f, EVENT_hub_OwnershipTransferred, 2, topics, 0, NULL);
 }

@@ -11,7 +11,7 @@ static enum outcome take_deal(struct frame *f, struct deal *d)
 {
     struct hash id = abi_take_hash(&f->in);
     ARGS_END(f);
-    return deal_get(f, id, d);
+    return deal_read(f, id, d);
 }
 
 HANDLER(viewDealABILegacy_pt1)
@@ -61,7 +61,7 @@ HANDLER(viewAccountABILegacy)
     struct account a;
     struct address owner = abi_take_address(&f->in);
     ARGS_END(f);
-    DO(account_get(f, owner, &a));
+    DO(stake_read(f, owner, &a));
     struct abi_out o = out_begin(f, 2);
     abi_put_u256(&o, a.stake);
     abi_put_u256(&o, a.locked);

@@ -70,7 +70,7 @@ enum outcome deal_volume(struct frame *f, const struct orders *o, const struct o
     return left_of(f, h->request, o->request.volume, volume);
 }
 
-enum outcome consume(struct frame *f, struct hash order, struct u256 volume)
+enum outcome order_consume(struct frame *f, struct hash order, struct u256 volume)
 {
     struct key k = key_with_hash(STATE_CONSUMED, order);
     struct u256 used;
@@ -153,7 +153,7 @@ static enum outcome check_asset(struct frame *f, const struct check_asset *c, st
     bool yes;
     DO(owner_of_asset(f, c->asset, owner));
     DO(settings_get(f, &s));
-    DO(is_registered(f, s->registry[c->registry], c->asset, &yes));
+    DO(registry_has(f, s->registry[c->registry], c->asset, &yes));
     REQUIRE_TEXT(f, yes, c->unregistered);
     DO(verify_presigned_or_signature(f, *owner, c->hash, c->sign, &yes));
     REQUIRE_TEXT(f, yes, c->unsigned_);
@@ -203,7 +203,7 @@ static void fill_deal(struct deal *d, const struct orders *o, struct hash tag)
 enum outcome pool_stake(struct frame *f, struct u256 price, struct u256 *stake)
 {
     CHECKED(f, u256_mul(stake, price, u256_from(30)));
-    return u256_div(stake, NULL, *stake, u256_from(100)) ? OUT_APPLIED : fault(f, "division");
+    return u256_div(stake, NULL, *stake, u256_from(100)) ? OUT_APPLIED : call_fault(f, "division");
 }
 
 enum outcome deal_price(struct frame *f, const struct deal *d, struct u256 *price)
@@ -218,10 +218,10 @@ static enum outcome lock_money(struct frame *f, const struct deal *d)
     struct u256 price, stake;
     DO(deal_price(f, d, &price));
     CHECKED(f, u256_mul(&price, price, d->bot_size));
-    DO(lock(f, d->sponsor, price));
+    DO(escrow_lock(f, d->sponsor, price));
     DO(pool_stake(f, d->workerpool.price, &stake));
     CHECKED(f, u256_mul(&stake, stake, d->bot_size));
-    return lock(f, d->workerpool.owner, stake);
+    return escrow_lock(f, d->workerpool.owner, stake);
 }
 
 static enum outcome match(struct frame *f, const struct orders *o, struct address sponsor,
@@ -244,22 +244,22 @@ static enum outcome match(struct frame *f, const struct orders *o, struct addres
     DO(workerpool_policy(f, d.workerpool.pointer, &policy));
     CHECKED(f, u256_mul(&d.worker_stake, d.workerpool.price, policy.stake_ratio));
     if (!u256_div(&d.worker_stake, NULL, d.worker_stake, u256_from(100))) {
-        return fault(f, "division");
+        return call_fault(f, "division");
     }
     d.scheduler_ratio = policy.scheduler_ratio;
     *id = order_deal_id(h.request, d.bot_first);
-    DO(deal_put(f, *id, &d));
-    DO(consume(f, h.app, d.bot_size));
+    DO(deal_write(f, *id, &d));
+    DO(order_consume(f, h.app, d.bot_size));
     if (!address_is_zero(d.dataset.pointer)) {
-        DO(consume(f, h.dataset, d.bot_size));
+        DO(order_consume(f, h.dataset, d.bot_size));
     }
-    DO(consume(f, h.workerpool, d.bot_size));
-    DO(consume(f, h.request, d.bot_size));
+    DO(order_consume(f, h.workerpool, d.bot_size));
+    DO(order_consume(f, h.request, d.bot_size));
     DO(lock_money(f, &d));
     struct hash pool = word_address(d.workerpool.pointer);
-    DO(emit_words(f, EVENT_hub_SchedulerNotice, 1, &pool, 1, id));
+    DO(log_words(f, EVENT_hub_SchedulerNotice, 1, &pool, 1, id));
     struct hash words[] = {*id, h.app, h.dataset, h.workerpool, h.request, word_u256(d.bot_size)};
-    return emit_words(f, EVENT_hub_OrdersMatched, 0, NULL, 6, words);
+    return log_words(f, EVENT_hub_OrdersMatched, 0, NULL, 6, words);
 }
 
 enum outcome on_hub_matchOrders(struct frame *f);
@@ -285,7 +285,7 @@ enum outcome on_hub_sponsorMatchOrders(struct frame *f)
     ARGS_END(f);
     DO(match(f, &o, f->from, &id));
     struct hash words[] = {id, word_address(f->from)};
-    DO(emit_words(f, EVENT_hub_DealSponsored, 0, NULL, 2, words));
+    DO(log_words(f, EVENT_hub_DealSponsored, 0, NULL, 2, words));
     return ret_word(f, id);
 }
 
@@ -339,7 +339,7 @@ enum outcome on_hub_assertDatasetDealCompatibility(struct frame *f)
     DO(owner_of_asset(f, o.dataset, &owner));
     DO(verify_presigned_or_signature(f, owner, hash, o.sign, &yes));
     REQUIRE_FIT(f, yes, REVERT_DS_SIGNATURE);
-    DO(deal_get(f, id, &d));
+    DO(deal_read(f, id, &d));
     REQUIRE_FIT(f, !address_is_zero(d.requester), REVERT_DS_NO_DEAL);
     REQUIRE_FIT(f, address_is_zero(d.dataset.pointer), REVERT_DS_HAS_DATASET);
     DO(is_authorized(f, o.apprestrict, d.app.pointer, &yes));

@@ -3,7 +3,7 @@
  * (6.2); what they say when they refuse is in rules.c. SPEC poco 9, reference-chain 4. */
 #include "chain/poco/poco_int.h"
 
-static unsigned kind_of(const struct frame *f)
+static unsigned registry_kind_of(const struct frame *f)
 {
     return f->record.n > 0 ? f->record.p[0] : 0;
 }
@@ -54,7 +54,7 @@ enum outcome nft_get(struct frame *f, unsigned kind, struct address entry, struc
 {
     struct key k = nft_key(kind, entry);
     struct bytes b;
-    DO(get(f, &k, &b));
+    DO(st_get(f, &k, &b));
     *n = (struct nft){0};
     if (b.p == NULL) {
         return OUT_APPLIED;
@@ -65,7 +65,7 @@ enum outcome nft_get(struct frame *f, unsigned kind, struct address entry, struc
     n->approved = take_address(&c);
     n->place = take_be(&c, 8);
     n->owner_place = take_be(&c, 8);
-    return rc_ok(cur_end(&c)) ? OUT_APPLIED : fault(f, "an entry's ownership is damaged");
+    return rc_ok(cur_end(&c)) ? OUT_APPLIED : call_fault(f, "an entry's ownership is damaged");
 }
 
 static enum outcome nft_put(struct frame *f, unsigned kind, struct address entry,
@@ -78,7 +78,7 @@ static enum outcome nft_put(struct frame *f, unsigned kind, struct address entry
     pack_address(&w, n->approved);
     pack_u64(&w, n->place);
     pack_u64(&w, n->owner_place);
-    return put(f, &k, (struct bytes){w.p, w.n});
+    return st_put(f, &k, (struct bytes){w.p, w.n});
 }
 
 enum outcome nft_owner(struct frame *f, unsigned kind, struct address entry, struct address *owner)
@@ -93,7 +93,7 @@ static enum outcome emit_transfer(struct frame *f, struct address from, struct a
                                   struct address entry)
 {
     struct hash topics[] = {word_address(from), word_address(to), word_address(entry)};
-    return emit_words(f, EVENT_registry_Transfer, 3, topics, 0, NULL);
+    return log_words(f, EVENT_registry_Transfer, 3, topics, 0, NULL);
 }
 
 /* Appends to the list of its owner; the caller writes n. */
@@ -102,7 +102,7 @@ static enum outcome append(struct frame *f, unsigned kind, struct address entry,
     struct key count = balance_key(kind, n->owner);
     DO(get_u64(f, &count, &n->owner_place));
     struct key at = owned_key(kind, n->owner, n->owner_place);
-    DO(put(f, &at, BYTES_OF(entry)));
+    DO(st_put(f, &at, BYTES_OF(entry)));
     return put_u64(f, &count, n->owner_place + 1);
 }
 
@@ -115,19 +115,19 @@ static enum outcome unlist(struct frame *f, unsigned kind, const struct nft *n)
     struct nft m;
     DO(get_u64(f, &count, &left));
     if (left == 0) {
-        return fault(f, "an owner's list is damaged");
+        return call_fault(f, "an owner's list is damaged");
     }
     left--;
     struct key last = owned_key(kind, n->owner, left),
                gap = owned_key(kind, n->owner, n->owner_place);
     if (left != n->owner_place) {
         DO(get_address(f, &last, &moved));
-        DO(put(f, &gap, BYTES_OF(moved)));
+        DO(st_put(f, &gap, BYTES_OF(moved)));
         DO(nft_get(f, kind, moved, &m));
         m.owner_place = n->owner_place;
         DO(nft_put(f, kind, moved, &m));
     }
-    DO(del(f, &last));
+    DO(st_del(f, &last));
     return put_u64(f, &count, left);
 }
 
@@ -135,12 +135,12 @@ enum outcome nft_mint(struct frame *f, unsigned kind, struct address to, struct 
 {
     struct registry r;
     if (address_is_zero(to)) {
-        return refuse(f, REFUSE_MINT_ZERO, 1, &(struct hash){0});
+        return registry_refuse(f, REFUSE_MINT_ZERO, 1, &(struct hash){0});
     }
     DO(registry_get(f, kind, &r));
     struct nft n = {.exists = true, .owner = to, .place = r.total};
     struct key at = place_key(kind, r.total);
-    DO(put(f, &at, BYTES_OF(entry)));
+    DO(st_put(f, &at, BYTES_OF(entry)));
     r.total++;
     DO(registry_put(f, kind, &r));
     DO(append(f, kind, entry, &n));
@@ -161,15 +161,16 @@ static enum outcome take_token(struct frame *f, struct token *t)
     t->id = abi_take_hash(&f->in);
     memcpy(t->entry.b, t->id.b + 12, sizeof(t->entry.b));
     t->n = (struct nft){0};
-    return memcmp(t->id.b, zero, sizeof(zero)) == 0 ? nft_get(f, kind_of(f), t->entry, &t->n)
-                                                    : OUT_APPLIED;
+    return memcmp(t->id.b, zero, sizeof(zero)) == 0
+               ? nft_get(f, registry_kind_of(f), t->entry, &t->n)
+               : OUT_APPLIED;
 }
 
 static enum outcome is_operator(struct frame *f, struct address owner, struct address op, bool *yes)
 {
-    struct key k = operator_key(kind_of(f), owner, op);
+    struct key k = operator_key(registry_kind_of(f), owner, op);
     struct bytes b;
-    DO(get(f, &k, &b));
+    DO(st_get(f, &k, &b));
     *yes = b.p != NULL;
     return OUT_APPLIED;
 }
@@ -182,11 +183,11 @@ static enum outcome may_transfer(struct frame *f, const struct token *t)
         return OUT_APPLIED; /* OpenZeppelin 5 asks nothing of the zero sender */
     }
     if (!t->n.exists) {
-        return refuse(f, REFUSE_TRANSFER_UNKNOWN, 1, &t->id);
+        return registry_refuse(f, REFUSE_TRANSFER_UNKNOWN, 1, &t->id);
     }
     DO(is_operator(f, t->n.owner, f->from, &op));
     if (!op && !address_eq(f->from, t->n.owner) && !address_eq(f->from, t->n.approved)) {
-        return refuse(f, REFUSE_TRANSFER_STRANGER, 2, words);
+        return registry_refuse(f, REFUSE_TRANSFER_STRANGER, 2, words);
     }
     return OUT_APPLIED;
 }
@@ -197,27 +198,27 @@ static enum outcome transfer(struct frame *f, struct address from, struct addres
     const struct rules *rules = f->run->rules;
     struct hash zero = {0};
     if (rules->transfer_zero_first && address_is_zero(to)) {
-        return refuse(f, REFUSE_TRANSFER_ZERO, 1, &zero);
+        return registry_refuse(f, REFUSE_TRANSFER_ZERO, 1, &zero);
     }
     DO(may_transfer(f, t));
     if (!address_eq(t->n.owner, from) || !t->n.exists) {
         struct hash words[] = {word_address(from), t->id, word_address(t->n.owner)};
-        return refuse(f, REFUSE_TRANSFER_WRONG_FROM, 3, words);
+        return registry_refuse(f, REFUSE_TRANSFER_WRONG_FROM, 3, words);
     }
     if (address_is_zero(to)) {
-        return refuse(f, REFUSE_TRANSFER_ZERO, 1, &zero);
+        return registry_refuse(f, REFUSE_TRANSFER_ZERO, 1, &zero);
     }
     t->n.approved = (struct address){0};
     if (rules->transfer_approval_log) {
         struct hash topics[] = {word_address(from), zero, t->id};
-        DO(emit_words(f, EVENT_registry_Approval, 3, topics, 0, NULL));
+        DO(log_words(f, EVENT_registry_Approval, 3, topics, 0, NULL));
     }
     if (!address_eq(from, to) || rules->self_transfer_moves) {
-        DO(unlist(f, kind_of(f), &t->n));
+        DO(unlist(f, registry_kind_of(f), &t->n));
         t->n.owner = to;
-        DO(append(f, kind_of(f), t->entry, &t->n));
+        DO(append(f, registry_kind_of(f), t->entry, &t->n));
     }
-    DO(nft_put(f, kind_of(f), t->entry, &t->n));
+    DO(nft_put(f, registry_kind_of(f), t->entry, &t->n));
     return emit_transfer(f, from, to, t->entry);
 }
 
@@ -228,7 +229,7 @@ static enum outcome ask_receiver(struct frame *f, struct address from, struct ad
     const uint32_t magic = iface_method(METHOD_wallet_onERC721Received)->selector;
     struct bytes args, out;
     bool ok;
-    DO(has_code(f, to, &ok));
+    DO(code_is_at(f, to, &ok));
     if (!ok) {
         return OUT_APPLIED;
     }
@@ -245,12 +246,12 @@ static enum outcome ask_receiver(struct frame *f, struct address from, struct ad
     DO(call_inner(f, &c, &ok, &out));
     struct hash who = word_address(to);
     if (!ok) {
-        return out.n > 0 ? revert_data(f, out) : refuse(f, REFUSE_RECEIVER, 1, &who);
+        return out.n > 0 ? revert_data(f, out) : registry_refuse(f, REFUSE_RECEIVER, 1, &who);
     }
     struct abi_in in = abi_of(out);
     uint32_t got = abi_take_selector(&in);
     REQUIRE(f, rc_ok(abi_end(&in)));
-    return got == magic ? OUT_APPLIED : refuse(f, REFUSE_RECEIVER, 1, &who);
+    return got == magic ? OUT_APPLIED : registry_refuse(f, REFUSE_RECEIVER, 1, &who);
 }
 
 #define HANDLER(name)                                                                              \
@@ -295,21 +296,21 @@ HANDLER(approve)
     DO(take_token(f, &t));
     ARGS_END(f);
     if (!t.n.exists) {
-        return refuse(f, REFUSE_APPROVE_UNKNOWN, 1, &t.id);
+        return registry_refuse(f, REFUSE_APPROVE_UNKNOWN, 1, &t.id);
     }
     if (rules->refusal[REFUSE_APPROVE_OWNER] != REVERT_NONE && address_eq(to, t.n.owner)) {
-        return refuse(f, REFUSE_APPROVE_OWNER, 0, NULL);
+        return registry_refuse(f, REFUSE_APPROVE_OWNER, 0, NULL);
     }
     DO(is_operator(f, t.n.owner, f->from, &op));
     bool anyone = rules->transfer_zero_first && address_is_zero(f->from);
     if (!op && !address_eq(f->from, t.n.owner) && !anyone) {
         struct hash who = word_address(f->from);
-        return refuse(f, REFUSE_APPROVE_STRANGER, 1, &who);
+        return registry_refuse(f, REFUSE_APPROVE_STRANGER, 1, &who);
     }
     t.n.approved = to;
-    DO(nft_put(f, kind_of(f), t.entry, &t.n));
+    DO(nft_put(f, registry_kind_of(f), t.entry, &t.n));
     struct hash topics[] = {word_address(t.n.owner), word_address(to), t.id};
-    return emit_words(f, EVENT_registry_Approval, 3, topics, 0, NULL);
+    return log_words(f, EVENT_registry_Approval, 3, topics, 0, NULL);
 }
 
 HANDLER(setApprovalForAll)
@@ -322,16 +323,16 @@ HANDLER(setApprovalForAll)
     REQUIRE(f, !rules->registry_strict || !u256_lt(u256_from(1), v));
     bool on = !u256_is_zero(v);
     if (rules->refusal[REFUSE_OPERATOR_SELF] != REVERT_NONE && address_eq(op, f->from)) {
-        return refuse(f, REFUSE_OPERATOR_SELF, 0, NULL);
+        return registry_refuse(f, REFUSE_OPERATOR_SELF, 0, NULL);
     }
     if (rules->refusal[REFUSE_OPERATOR_ZERO] != REVERT_NONE && address_is_zero(op)) {
-        return refuse(f, REFUSE_OPERATOR_ZERO, 1, &(struct hash){0});
+        return registry_refuse(f, REFUSE_OPERATOR_ZERO, 1, &(struct hash){0});
     }
-    struct key k = operator_key(kind_of(f), f->from, op);
-    DO(on ? put(f, &k, BYTES_LIT("\1")) : del(f, &k));
+    struct key k = operator_key(registry_kind_of(f), f->from, op);
+    DO(on ? st_put(f, &k, BYTES_LIT("\1")) : st_del(f, &k));
     struct hash topics[] = {word_address(f->from), word_address(op)};
     struct hash data = word_u256(u256_from(on ? 1 : 0));
-    return emit_words(f, EVENT_registry_ApprovalForAll, 2, topics, 1, &data);
+    return log_words(f, EVENT_registry_ApprovalForAll, 2, topics, 1, &data);
 }
 
 HANDLER(isApprovedForAll)
@@ -348,7 +349,8 @@ HANDLER(getApproved)
     struct token t;
     DO(take_token(f, &t));
     ARGS_END(f);
-    return t.n.exists ? ret_address(f, t.n.approved) : refuse(f, REFUSE_APPROVED_QUERY, 1, &t.id);
+    return t.n.exists ? ret_address(f, t.n.approved)
+                      : registry_refuse(f, REFUSE_APPROVED_QUERY, 1, &t.id);
 }
 
 HANDLER(ownerOf)
@@ -356,7 +358,8 @@ HANDLER(ownerOf)
     struct token t;
     DO(take_token(f, &t));
     ARGS_END(f);
-    return t.n.exists ? ret_address(f, t.n.owner) : refuse(f, REFUSE_OWNER_QUERY, 1, &t.id);
+    return t.n.exists ? ret_address(f, t.n.owner)
+                      : registry_refuse(f, REFUSE_OWNER_QUERY, 1, &t.id);
 }
 
 HANDLER(balanceOf)
@@ -365,9 +368,9 @@ HANDLER(balanceOf)
     struct address owner = take_registry_address(f);
     ARGS_END(f);
     if (address_is_zero(owner)) {
-        return refuse(f, REFUSE_BALANCE_ZERO, 1, &(struct hash){0});
+        return registry_refuse(f, REFUSE_BALANCE_ZERO, 1, &(struct hash){0});
     }
-    struct key k = balance_key(kind_of(f), owner);
+    struct key k = balance_key(registry_kind_of(f), owner);
     DO(get_u64(f, &k, &n));
     return ret_u64(f, n);
 }
@@ -375,7 +378,7 @@ HANDLER(balanceOf)
 HANDLER(totalSupply)
 {
     struct registry r;
-    DO(registry_get(f, kind_of(f), &r));
+    DO(registry_get(f, registry_kind_of(f), &r));
     return ret_u64(f, r.total);
 }
 
@@ -386,12 +389,12 @@ HANDLER(tokenByIndex)
     uint64_t i;
     struct hash index = abi_take_hash(&f->in);
     ARGS_END(f);
-    DO(registry_get(f, kind_of(f), &r));
+    DO(registry_get(f, registry_kind_of(f), &r));
     if (!u256_to_u64(u256_from_be(index.b), &i) || i >= r.total) {
         struct hash words[] = {{{0}}, index};
-        return refuse(f, REFUSE_INDEX, 2, words);
+        return registry_refuse(f, REFUSE_INDEX, 2, words);
     }
-    struct key k = place_key(kind_of(f), i);
+    struct key k = place_key(registry_kind_of(f), i);
     DO(get_address(f, &k, &entry));
     return ret_address(f, entry);
 }
@@ -403,13 +406,13 @@ HANDLER(tokenOfOwnerByIndex)
     struct address owner = take_registry_address(f);
     struct hash index = abi_take_hash(&f->in);
     ARGS_END(f);
-    struct key count = balance_key(kind_of(f), owner);
+    struct key count = balance_key(registry_kind_of(f), owner);
     DO(get_u64(f, &count, &n));
     if (!u256_to_u64(u256_from_be(index.b), &i) || i >= n) {
         struct hash words[] = {word_address(owner), index};
-        return refuse(f, REFUSE_OWNER_INDEX, 2, words);
+        return registry_refuse(f, REFUSE_OWNER_INDEX, 2, words);
     }
-    struct key k = owned_key(kind_of(f), owner, i);
+    struct key k = owned_key(registry_kind_of(f), owner, i);
     DO(get_address(f, &k, &entry));
     return ret_address(f, entry);
 }
@@ -422,15 +425,15 @@ HANDLER(tokenURI)
     DO(take_token(f, &t));
     ARGS_END(f);
     if (!t.n.exists) {
-        return refuse(f, REFUSE_URI_QUERY, 1, &t.id);
+        return registry_refuse(f, REFUSE_URI_QUERY, 1, &t.id);
     }
-    DO(registry_get(f, kind_of(f), &r));
+    DO(registry_get(f, registry_kind_of(f), &r));
     if (r.base_uri.n == 0) {
         return ret_bytes(f, r.base_uri);
     }
     struct bytes id = bytes_str(u256_dec(u256_from_be(t.id.b), dec));
     struct pack w = {.size = r.base_uri.n + id.n};
-    DO(alloc(f, w.size, &w.p));
+    DO(call_alloc(f, w.size, &w.p));
     pack_mem(&w, r.base_uri.p, r.base_uri.n);
     pack_mem(&w, id.p, id.n);
     return ret_bytes(f, (struct bytes){w.p, w.n});

@@ -29,12 +29,12 @@ static enum outcome manage(struct frame *f, const struct managed *m, enum order_
     struct hash hash = order_hash(s->separator, m->struct_hash);
     if (op == ORDER_SIGN) {
         struct key k = key_with_hash(STATE_PRESIGNED, hash);
-        DO(address_is_zero(owner) ? del(f, &k) : put(f, &k, BYTES_OF(owner)));
-        return emit_words(f, m->signed_, 0, NULL, 1, &hash);
+        DO(address_is_zero(owner) ? st_del(f, &k) : st_put(f, &k, BYTES_OF(owner)));
+        return log_words(f, m->signed_, 0, NULL, 1, &hash);
     }
     struct key k = key_with_hash(STATE_CONSUMED, hash);
     DO(put_u256(f, &k, m->volume));
-    return emit_words(f, m->closed, 0, NULL, 1, &hash);
+    return log_words(f, m->closed, 0, NULL, 1, &hash);
 }
 
 /* What follows the order inside the operation's tuple, and the end of the arguments. */
@@ -132,7 +132,7 @@ static enum outcome broadcast(struct frame *f, enum event id)
 {
     struct bytes data;
     DO(out_keep(f, &data));
-    return emit(f, id, 0, NULL, data);
+    return log_emit(f, id, 0, NULL, data);
 }
 
 enum outcome on_hub_broadcastAppOrder(struct frame *f)

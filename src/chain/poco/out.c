@@ -5,13 +5,13 @@
 /* Prices beside each method's own row in iface/method.def; docs/protocol.md explains them. */
 enum { GAS_LOG = 200, GAS_LOG_BYTE = 4 };
 
-enum outcome fault(struct frame *f, const char *what)
+enum outcome call_fault(struct frame *f, const char *what)
 {
     f->run->fault = what;
     return OUT_FAULT;
 }
 
-enum outcome charge(struct frame *f, uint64_t gas)
+enum outcome gas_charge(struct frame *f, uint64_t gas)
 {
     if (gas > f->run->gas) {
         f->run->gas = 0;
@@ -23,11 +23,11 @@ enum outcome charge(struct frame *f, uint64_t gas)
     return OUT_APPLIED;
 }
 
-enum outcome alloc(struct frame *f, size_t n, void *out_ptr)
+enum outcome call_alloc(struct frame *f, size_t n, void *out_ptr)
 {
     void *p = arena_alloc(f->run->env->arena, n);
     if (p == NULL) {
-        return fault(f, "the arena of the call is full");
+        return call_fault(f, "the arena of the call is full");
     }
     memcpy(out_ptr, &p, sizeof(p));
     return OUT_APPLIED;
@@ -53,9 +53,9 @@ enum outcome out_keep(struct frame *f, struct bytes *out)
     struct buf *b = &f->run->buf;
     uint8_t *p;
     if (!rc_ok(buf_end(b))) {
-        return fault(f, "an output beyond its limit");
+        return call_fault(f, "an output beyond its limit");
     }
-    DO(alloc(f, b->n, &p));
+    DO(call_alloc(f, b->n, &p));
     if (b->n > 0) {
         memcpy(p, b->p, b->n);
     }
@@ -121,7 +121,7 @@ enum outcome ret_nothing(struct frame *f)
 enum outcome ret_word(struct frame *f, struct hash v)
 {
     uint8_t *p;
-    DO(alloc(f, sizeof(v.b), &p));
+    DO(call_alloc(f, sizeof(v.b), &p));
     memcpy(p, v.b, sizeof(v.b));
     f->out = (struct bytes){p, sizeof(v.b)};
     return OUT_APPLIED;
@@ -155,7 +155,7 @@ struct abi_out out_begin(struct frame *f, size_t head_words)
 
 enum outcome out_end(struct frame *f)
 {
-    DO(charge(f, f->run->buf.n / 8));
+    DO(gas_charge(f, f->run->buf.n / 8));
     return out_keep(f, &f->out);
 }
 
@@ -166,16 +166,16 @@ enum outcome ret_bytes(struct frame *f, struct bytes v)
     return out_end(f);
 }
 
-enum outcome emit(struct frame *f, enum event id, size_t topics_n, const struct hash *topics,
-                  struct bytes data)
+enum outcome log_emit(struct frame *f, enum event id, size_t topics_n, const struct hash *topics,
+                      struct bytes data)
 {
     struct run *r = f->run;
     struct log_node *n;
     uint8_t *p = NULL;
-    DO(charge(f, GAS_LOG + GAS_LOG_BYTE * data.n));
-    DO(alloc(f, sizeof(*n), &n));
+    DO(gas_charge(f, GAS_LOG + GAS_LOG_BYTE * data.n));
+    DO(call_alloc(f, sizeof(*n), &n));
     if (data.n > 0) {
-        DO(alloc(f, data.n, &p));
+        DO(call_alloc(f, data.n, &p));
         memcpy(p, data.p, data.n);
     }
     n->log = (struct poco_log){.emitter = f->self, .topics_n = topics_n + 1, .data = {p, data.n}};
@@ -189,9 +189,9 @@ enum outcome emit(struct frame *f, enum event id, size_t topics_n, const struct 
     return OUT_APPLIED;
 }
 
-enum outcome emit_words(struct frame *f, enum event id, size_t topics_n, const struct hash *topics,
-                        size_t words_n, const struct hash *words)
+enum outcome log_words(struct frame *f, enum event id, size_t topics_n, const struct hash *topics,
+                       size_t words_n, const struct hash *words)
 {
-    return emit(f, id, topics_n, topics,
-                (struct bytes){(const uint8_t *)words, words_n * sizeof(struct hash)});
+    return log_emit(f, id, topics_n, topics,
+                    (struct bytes){(const uint8_t *)words, words_n * sizeof(struct hash)});
 }

@@ -124,7 +124,7 @@ enum code_kind {
 
 enum { PANIC_ASSERT = 0x01, PANIC_ARITHMETIC = 0x11, PANIC_DIVISION = 0x12, PANIC_INDEX = 0x32 };
 
-enum outcome fault(struct frame *f, const char *what);
+enum outcome call_fault(struct frame *f, const char *what);
 enum outcome revert_empty(struct frame *f);
 enum outcome revert_text(struct frame *f, enum revert id);
 enum outcome revert_panic(struct frame *f, unsigned code);
@@ -136,10 +136,10 @@ enum outcome revert_error(struct frame *f, enum revert id, size_t n, const struc
 struct hash word_u256(struct u256 v);
 struct hash word_address(struct address a);
 
-enum outcome charge(struct frame *f, uint64_t gas); /* out of gas: reverts */
+enum outcome gas_charge(struct frame *f, uint64_t gas); /* out of gas: reverts */
 
 /* Memory of the call; NULL never: the frame faults instead. */
-enum outcome alloc(struct frame *f, size_t n, void *out_ptr);
+enum outcome call_alloc(struct frame *f, size_t n, void *out_ptr);
 
 /* --- return values --- */
 
@@ -184,9 +184,9 @@ static inline struct key key_with_address(enum state_table t, struct address a)
 }
 
 /* value->p is NULL when there is no record. */
-enum outcome get(struct frame *f, const struct key *k, struct bytes *value);
-enum outcome put(struct frame *f, const struct key *k, struct bytes value);
-enum outcome del(struct frame *f, const struct key *k);
+enum outcome st_get(struct frame *f, const struct key *k, struct bytes *value);
+enum outcome st_put(struct frame *f, const struct key *k, struct bytes value);
+enum outcome st_del(struct frame *f, const struct key *k);
 
 /* A record that is one number: zero when absent, and removed when it becomes zero. */
 enum outcome get_u256(struct frame *f, const struct key *k, struct u256 *v);
@@ -217,11 +217,11 @@ struct bytes take_packed(struct cur *c); /* what pack_bytes() wrote */
 /* --- logs --- */
 
 /* Emits with the indexed arguments as topics and ready-made data. */
-enum outcome emit(struct frame *f, enum event id, size_t topics_n, const struct hash *topics,
-                  struct bytes data);
+enum outcome log_emit(struct frame *f, enum event id, size_t topics_n, const struct hash *topics,
+                      struct bytes data);
 /* The usual case: up to three topics and up to six data words. */
-enum outcome emit_words(struct frame *f, enum event id, size_t topics_n, const struct hash *topics,
-                        size_t words_n, const struct hash *words);
+enum outcome log_words(struct frame *f, enum event id, size_t topics_n, const struct hash *topics,
+                       size_t words_n, const struct hash *words);
 
 /* --- calls between contracts --- */
 
@@ -239,8 +239,9 @@ enum outcome call_inner(struct frame *f, const struct inner *c, bool *ok, struct
 /* A high-level call: without code, or reverted: this frame reverts (with the callee's data). */
 enum outcome call_high(struct frame *f, const struct inner *c, struct bytes *out);
 
-enum outcome has_code(struct frame *f, struct address a, bool *yes);
-enum outcome code_of(struct frame *f, struct address a, enum code_kind *kind, struct bytes *record);
+enum outcome code_is_at(struct frame *f, struct address a, bool *yes);
+enum outcome code_read(struct frame *f, struct address a, enum code_kind *kind,
+                       struct bytes *record);
 
 /* --- facets --- */
 
@@ -268,12 +269,12 @@ struct account {
 
 extern const struct address kitty_address;
 
-enum outcome account_get(struct frame *f, struct address a, struct account *acc);
-enum outcome account_put(struct frame *f, struct address a, const struct account *acc);
-enum outcome lock(struct frame *f, struct address a, struct u256 v);
-enum outcome unlock(struct frame *f, struct address a, struct u256 v);
-enum outcome reward(struct frame *f, struct address a, struct u256 v, struct hash ref);
-enum outcome seize(struct frame *f, struct address a, struct u256 v, struct hash ref);
+enum outcome stake_read(struct frame *f, struct address a, struct account *acc);
+enum outcome stake_write(struct frame *f, struct address a, const struct account *acc);
+enum outcome escrow_lock(struct frame *f, struct address a, struct u256 v);
+enum outcome escrow_unlock(struct frame *f, struct address a, struct u256 v);
+enum outcome escrow_reward(struct frame *f, struct address a, struct u256 v, struct hash ref);
+enum outcome escrow_seize(struct frame *f, struct address a, struct u256 v, struct hash ref);
 
 /* Signatures and restrictions. SPEC poco 4, 5. */
 enum outcome verify_signature(struct frame *f, struct address account, struct hash digest,
@@ -286,8 +287,8 @@ enum outcome is_authorized(struct frame *f, struct address restriction, struct a
 /* asset.owner() as a high-level call. */
 enum outcome owner_of_asset(struct frame *f, struct address asset, struct address *owner);
 /* registry.isRegistered(entry) as a high-level call. */
-enum outcome is_registered(struct frame *f, struct address registry, struct address entry,
-                           bool *yes);
+enum outcome registry_has(struct frame *f, struct address registry, struct address entry,
+                          bool *yes);
 
 /* Deals and tasks. */
 struct resource {
@@ -333,10 +334,10 @@ struct category {
     struct u256 timeref;
 };
 
-enum outcome deal_get(struct frame *f, struct hash id, struct deal *d);
-enum outcome deal_put(struct frame *f, struct hash id, const struct deal *d);
-enum outcome task_get(struct frame *f, struct hash id, struct task *t);
-enum outcome task_put(struct frame *f, struct hash id, const struct task *t);
+enum outcome deal_read(struct frame *f, struct hash id, struct deal *d);
+enum outcome deal_write(struct frame *f, struct hash id, const struct deal *d);
+enum outcome task_read(struct frame *f, struct hash id, struct task *t);
+enum outcome task_write(struct frame *f, struct hash id, const struct task *t);
 enum outcome results_get(struct frame *f, struct hash id, struct bytes *results,
                          struct bytes *callback);
 enum outcome results_put(struct frame *f, struct hash id, struct bytes results,
@@ -374,7 +375,7 @@ struct order_hashes {
 enum outcome order_hashes(struct frame *f, const struct orders *o, struct order_hashes *h);
 enum outcome deal_volume(struct frame *f, const struct orders *o, const struct order_hashes *h,
                          struct u256 *volume);
-enum outcome consume(struct frame *f, struct hash order, struct u256 volume);
+enum outcome order_consume(struct frame *f, struct hash order, struct u256 volume);
 struct hash dataset_tag(const struct frame *f, struct hash tag);
 bool tag_bit(struct hash tag, unsigned bit);
 
@@ -404,11 +405,11 @@ enum outcome nft_get(struct frame *f, unsigned kind, struct address entry, struc
 enum outcome nft_mint(struct frame *f, unsigned kind, struct address to, struct address entry);
 enum outcome registry_get(struct frame *f, unsigned kind, struct registry *r);
 enum outcome registry_put(struct frame *f, unsigned kind, const struct registry *r);
-enum outcome refuse(struct frame *f, enum refusal why, size_t n, const struct hash *words);
+enum outcome registry_refuse(struct frame *f, enum refusal why, size_t n, const struct hash *words);
 /* Addresses and bools of registries and entries: dirty bits are refused or ignored by the rules. */
 struct address take_registry_address(struct frame *f);
 struct bytes proxy_code(void);
-struct address create2_address(struct address deployer, struct hash salt, struct hash code_hash);
+struct address entry_address(struct address deployer, struct hash salt, struct hash code_hash);
 
 /* Fields of the entries, views into their code records. */
 struct app_entry {
@@ -429,7 +430,8 @@ struct pool_entry {
 enum outcome app_entry_parse(struct frame *f, struct bytes record, struct app_entry *e);
 enum outcome dataset_entry_parse(struct frame *f, struct bytes record, struct dataset_entry *e);
 enum outcome pool_entry_parse(struct frame *f, struct bytes record, struct pool_entry *e);
-enum outcome code_put(struct frame *f, struct address a, enum code_kind kind, struct bytes record);
+enum outcome code_write(struct frame *f, struct address a, enum code_kind kind,
+                        struct bytes record);
 
 /* Overflow in the older facets: Panic or an empty revert, by the rules. */
 enum outcome escrow_overflow(struct frame *f);

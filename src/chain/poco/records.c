@@ -21,11 +21,11 @@ static struct resource take_resource(struct cur *c)
 
 enum { DEAL_FIXED = 3 * (20 + 20 + 32) + 8 * 32 + 4 * 20 + 4 };
 
-enum outcome deal_get(struct frame *f, struct hash id, struct deal *d)
+enum outcome deal_read(struct frame *f, struct hash id, struct deal *d)
 {
     struct key k = key_with_hash(STATE_DEAL, id);
     struct bytes b;
-    DO(get(f, &k, &b));
+    DO(st_get(f, &k, &b));
     *d = (struct deal){0};
     if (b.p == NULL) {
         return OUT_APPLIED;
@@ -48,14 +48,14 @@ enum outcome deal_get(struct frame *f, struct hash id, struct deal *d)
     d->scheduler_ratio = take_u256(&c);
     d->sponsor = take_address(&c);
     d->params = take_packed(&c);
-    return rc_ok(cur_end(&c)) ? OUT_APPLIED : fault(f, "a deal in the state is damaged");
+    return rc_ok(cur_end(&c)) ? OUT_APPLIED : call_fault(f, "a deal in the state is damaged");
 }
 
-enum outcome deal_put(struct frame *f, struct hash id, const struct deal *d)
+enum outcome deal_write(struct frame *f, struct hash id, const struct deal *d)
 {
     struct key k = key_with_hash(STATE_DEAL, id);
     struct pack w = {.size = DEAL_FIXED + d->params.n};
-    DO(alloc(f, w.size, &w.p));
+    DO(call_alloc(f, w.size, &w.p));
     pack_resource(&w, &d->app);
     pack_resource(&w, &d->dataset);
     pack_resource(&w, &d->workerpool);
@@ -72,16 +72,16 @@ enum outcome deal_put(struct frame *f, struct hash id, const struct deal *d)
     pack_u256(&w, d->scheduler_ratio);
     pack_address(&w, d->sponsor);
     pack_bytes(&w, d->params);
-    return put(f, &k, (struct bytes){w.p, w.n});
+    return st_put(f, &k, (struct bytes){w.p, w.n});
 }
 
 enum { TASK_SIZE = 1 + 32 + 5 * 32 + 32 + 2 * 32 + 4 + 32 + 32 };
 
-enum outcome task_get(struct frame *f, struct hash id, struct task *t)
+enum outcome task_read(struct frame *f, struct hash id, struct task *t)
 {
     struct key k = key_with_hash(STATE_TASK, id);
     struct bytes b;
-    DO(get(f, &k, &b));
+    DO(st_get(f, &k, &b));
     *t = (struct task){0};
     if (b.p == NULL) {
         return OUT_APPLIED;
@@ -102,10 +102,10 @@ enum outcome task_get(struct frame *f, struct hash id, struct task *t)
     t->digest = take_hash(&c);
     t->total = take_u256(&c);
     bool good = rc_ok(cur_end(&c)) && status > TASK_UNSET && status <= TASK_FAILED;
-    return good ? OUT_APPLIED : fault(f, "a task in the state is damaged");
+    return good ? OUT_APPLIED : call_fault(f, "a task in the state is damaged");
 }
 
-enum outcome task_put(struct frame *f, struct hash id, const struct task *t)
+enum outcome task_write(struct frame *f, struct hash id, const struct task *t)
 {
     struct key k = key_with_hash(STATE_TASK, id);
     uint8_t b[TASK_SIZE];
@@ -124,7 +124,7 @@ enum outcome task_put(struct frame *f, struct hash id, const struct task *t)
     pack_mem(&w, &n, sizeof(n));
     pack_hash(&w, t->digest);
     pack_u256(&w, t->total);
-    return put(f, &k, (struct bytes){w.p, w.n});
+    return st_put(f, &k, (struct bytes){w.p, w.n});
 }
 
 enum outcome results_get(struct frame *f, struct hash id, struct bytes *results,
@@ -132,14 +132,14 @@ enum outcome results_get(struct frame *f, struct hash id, struct bytes *results,
 {
     struct key k = key_with_hash(STATE_RESULT, id);
     struct bytes b;
-    DO(get(f, &k, &b));
+    DO(st_get(f, &k, &b));
     struct cur c = cur_of(b);
     *results = *callback = (struct bytes){0};
     if (b.p != NULL) {
         *results = take_packed(&c);
         *callback = take_packed(&c);
     }
-    return rc_ok(cur_end(&c)) ? OUT_APPLIED : fault(f, "results in the state are damaged");
+    return rc_ok(cur_end(&c)) ? OUT_APPLIED : call_fault(f, "results in the state are damaged");
 }
 
 enum outcome results_put(struct frame *f, struct hash id, struct bytes results,
@@ -147,10 +147,10 @@ enum outcome results_put(struct frame *f, struct hash id, struct bytes results,
 {
     struct key k = key_with_hash(STATE_RESULT, id);
     struct pack w = {.size = 8 + results.n + callback.n};
-    DO(alloc(f, w.size, &w.p));
+    DO(call_alloc(f, w.size, &w.p));
     pack_bytes(&w, results);
     pack_bytes(&w, callback);
-    return put(f, &k, (struct bytes){w.p, w.n});
+    return st_put(f, &k, (struct bytes){w.p, w.n});
 }
 
 static struct key contribution_key(struct hash task, struct address worker)
@@ -167,7 +167,7 @@ enum outcome contribution_get(struct frame *f, struct hash task, struct address 
 {
     struct key k = contribution_key(task, worker);
     struct bytes b;
-    DO(get(f, &k, &b));
+    DO(st_get(f, &k, &b));
     *o = (struct contribution){0};
     if (b.p == NULL) {
         return OUT_APPLIED;
@@ -180,7 +180,7 @@ enum outcome contribution_get(struct frame *f, struct hash task, struct address 
     o->challenge = take_address(&c);
     o->weight = take_u256(&c);
     bool good = rc_ok(cur_end(&c)) && status > CONTRIB_UNSET && status <= CONTRIB_REJECTED;
-    return good ? OUT_APPLIED : fault(f, "a contribution in the state is damaged");
+    return good ? OUT_APPLIED : call_fault(f, "a contribution in the state is damaged");
 }
 
 enum outcome contribution_put(struct frame *f, struct hash task, struct address worker,
@@ -194,7 +194,7 @@ enum outcome contribution_put(struct frame *f, struct hash task, struct address 
     pack_hash(&w, c->seal);
     pack_address(&w, c->challenge);
     pack_u256(&w, c->weight);
-    return put(f, &k, (struct bytes){w.p, w.n});
+    return st_put(f, &k, (struct bytes){w.p, w.n});
 }
 
 enum outcome contributor_get(struct frame *f, struct hash task, uint32_t i, struct address *a)
@@ -208,7 +208,7 @@ enum outcome contributor_put(struct frame *f, struct hash task, uint32_t i, stru
 {
     struct key k = key_with_hash(STATE_CONTRIBUTOR, task);
     key_u32(&k, i);
-    return put(f, &k, BYTES_OF(a));
+    return st_put(f, &k, BYTES_OF(a));
 }
 
 enum outcome category_get(struct frame *f, struct u256 id, struct category *o)
@@ -221,7 +221,7 @@ enum outcome category_get(struct frame *f, struct u256 id, struct category *o)
         return OUT_APPLIED;
     }
     key_u64(&k, n);
-    DO(get(f, &k, &b));
+    DO(st_get(f, &k, &b));
     if (b.p == NULL) {
         return OUT_APPLIED;
     }
@@ -230,5 +230,5 @@ enum outcome category_get(struct frame *f, struct u256 id, struct category *o)
     o->timeref = take_u256(&c);
     o->name = take_packed(&c);
     o->description = take_packed(&c);
-    return rc_ok(cur_end(&c)) ? OUT_APPLIED : fault(f, "a category in the state is damaged");
+    return rc_ok(cur_end(&c)) ? OUT_APPLIED : call_fault(f, "a category in the state is damaged");
 }

@@ -9,7 +9,7 @@ struct bytes proxy_code(void)
     return BYTES_LIT("\xfesouk:entry proxy, version 1");
 }
 
-struct address create2_address(struct address deployer, struct hash salt, struct hash code_hash)
+struct address entry_address(struct address deployer, struct hash salt, struct hash code_hash)
 {
     uint8_t b[1 + 20 + 32 + 32] = {0xff};
     struct address a;
@@ -21,7 +21,7 @@ struct address create2_address(struct address deployer, struct hash salt, struct
     return a;
 }
 
-enum outcome refuse(struct frame *f, enum refusal why, size_t n, const struct hash *words)
+enum outcome registry_refuse(struct frame *f, enum refusal why, size_t n, const struct hash *words)
 {
     enum revert id = f->run->rules->refusal[why];
     return iface_revert(id)->is_text ? revert_text(f, id) : revert_error(f, id, n, words);
@@ -49,48 +49,47 @@ enum outcome registry_get(struct frame *f, unsigned kind, struct registry *r)
 {
     struct key k = registry_key(kind);
     struct bytes b;
-    DO(get(f, &k, &b));
+    DO(st_get(f, &k, &b));
     struct cur c = cur_of(b);
     r->owner = take_address(&c);
     r->previous = take_address(&c);
     r->initialized = take_be(&c, 1) != 0;
     r->total = take_be(&c, 8);
     r->base_uri = take_packed(&c);
-    return rc_ok(cur_end(&c)) ? OUT_APPLIED : fault(f, "a registry in the state is damaged");
+    return rc_ok(cur_end(&c)) ? OUT_APPLIED : call_fault(f, "a registry in the state is damaged");
 }
 
 enum outcome registry_put(struct frame *f, unsigned kind, const struct registry *r)
 {
     struct key k = registry_key(kind);
     struct pack w = {.size = 20 + 20 + 1 + 8 + 4 + r->base_uri.n};
-    DO(alloc(f, w.size, &w.p));
+    DO(call_alloc(f, w.size, &w.p));
     pack_address(&w, r->owner);
     pack_address(&w, r->previous);
     pack_u8(&w, r->initialized ? 1 : 0);
     pack_u64(&w, r->total);
     pack_bytes(&w, r->base_uri);
-    return put(f, &k, (struct bytes){w.p, w.n});
+    return st_put(f, &k, (struct bytes){w.p, w.n});
 }
 
-static unsigned kind_of(const struct frame *f)
+static unsigned registry_kind_of(const struct frame *f)
 {
     return f->record.n > 0 ? f->record.p[0] : 0;
 }
 
 static enum outcome registry_only_owner(struct frame *f, struct registry *r)
 {
-    DO(registry_get(f, kind_of(f), r));
+    DO(registry_get(f, registry_kind_of(f), r));
     REQUIRE_TEXT(f, address_eq(r->owner, f->from), REVERT_NOT_OWNER);
     return OUT_APPLIED;
 }
 
-enum outcome is_registered(struct frame *f, struct address registry, struct address entry,
-                           bool *yes)
+enum outcome registry_has(struct frame *f, struct address registry, struct address entry, bool *yes)
 {
     enum code_kind kind;
     struct bytes record, out;
     struct nft n;
-    DO(code_of(f, registry, &kind, &record));
+    DO(code_read(f, registry, &kind, &record));
     if (kind == CODE_REGISTRY && record.n == 1) {
         DO(nft_get(f, record.p[0], entry, &n));
         if (n.exists) {
@@ -124,7 +123,7 @@ static enum outcome take_creation(struct frame *f, struct creation *c)
 {
     struct bytes s[4] = {0}, args;
     struct hash checksum = {0};
-    unsigned kind = kind_of(f);
+    unsigned kind = registry_kind_of(f);
     c->owner = take_registry_address(f);
     s[0] = abi_take_bytes(&f->in);
     if (kind == POCO_APP) {
@@ -146,7 +145,7 @@ static enum outcome take_creation(struct frame *f, struct creation *c)
     put_be(b, iface_method(init[kind])->selector, 4);
     struct abi_out o = abi_begin(b, words[kind]);
     struct pack w = {.size = 64 + 16 + s[0].n + s[1].n + s[2].n + s[3].n};
-    DO(alloc(f, w.size, &w.p));
+    DO(call_alloc(f, w.size, &w.p));
     if (kind == POCO_WORKERPOOL) {
         pack_u256(&w, u256_from(30)); /* stake ratio and scheduler's ratio of a new pool */
         pack_u256(&w, u256_from(1));
@@ -170,7 +169,7 @@ static enum outcome take_creation(struct frame *f, struct creation *c)
     c->record = (struct bytes){w.p, w.n};
     DO(out_keep(f, &args));
     struct hash salt = keccak256_2(args, BYTES_OF(c->owner));
-    c->entry = create2_address(f->self, salt, f->run->chain.proxy_code_hash);
+    c->entry = entry_address(f->self, salt, f->run->chain.proxy_code_hash);
     return OUT_APPLIED;
 }
 
@@ -179,10 +178,10 @@ static enum outcome create(struct frame *f)
     struct creation c;
     bool taken;
     DO(take_creation(f, &c));
-    DO(has_code(f, c.entry, &taken));
+    DO(code_is_at(f, c.entry, &taken));
     REQUIRE_TEXT(f, !taken, REVERT_CREATE2_FAILED);
-    DO(code_put(f, c.entry, (enum code_kind)(CODE_APP + kind_of(f)), c.record));
-    DO(nft_mint(f, kind_of(f), c.owner, c.entry));
+    DO(code_write(f, c.entry, (enum code_kind)(CODE_APP + registry_kind_of(f)), c.record));
+    DO(nft_mint(f, registry_kind_of(f), c.owner, c.entry));
     return ret_address(f, c.entry);
 }
 
@@ -236,11 +235,11 @@ HANDLER(registry_isRegistered)
     bool yes = false;
     struct address entry = take_registry_address(f);
     ARGS_END(f);
-    DO(nft_get(f, kind_of(f), entry, &n));
+    DO(nft_get(f, registry_kind_of(f), entry, &n));
     if (!n.exists) {
-        DO(registry_get(f, kind_of(f), &r));
+        DO(registry_get(f, registry_kind_of(f), &r));
         if (!address_is_zero(r.previous)) {
-            DO(is_registered(f, r.previous, entry, &yes));
+            DO(registry_has(f, r.previous, entry, &yes));
         }
     }
     return ret_bool(f, n.exists || yes);
@@ -255,7 +254,7 @@ HANDLER(registry_initialize)
     REQUIRE(f, !r.initialized);
     r.initialized = true;
     r.previous = previous;
-    return registry_put(f, kind_of(f), &r);
+    return registry_put(f, registry_kind_of(f), &r);
 }
 
 HANDLER(registry_setBaseURI)
@@ -265,7 +264,7 @@ HANDLER(registry_setBaseURI)
     ARGS_END(f);
     DO(registry_only_owner(f, &r));
     r.base_uri = uri;
-    return registry_put(f, kind_of(f), &r);
+    return registry_put(f, registry_kind_of(f), &r);
 }
 
 HANDLER(registry_setName)
@@ -282,8 +281,8 @@ static enum outcome give_registry(struct frame *f, struct registry *r, struct ad
 {
     struct hash topics[] = {word_address(r->owner), word_address(to)};
     r->owner = to;
-    DO(registry_put(f, kind_of(f), r));
-    return emit_words(f, EVENT_registry_OwnershipTransferred, 2, topics, 0, NULL);
+    DO(registry_put(f, registry_kind_of(f), r));
+    return log_words(f, EVENT_registry_OwnershipTransferred, 2, topics, 0, NULL);
 }
 
 HANDLER(registry_transferOwnership)
@@ -293,7 +292,7 @@ HANDLER(registry_transferOwnership)
     ARGS_END(f);
     DO(registry_only_owner(f, &r));
     if (address_is_zero(to)) {
-        return refuse(f, REFUSE_OWNER_ZERO, 1, &(struct hash){0});
+        return registry_refuse(f, REFUSE_OWNER_ZERO, 1, &(struct hash){0});
     }
     return give_registry(f, &r, to);
 }
@@ -308,28 +307,28 @@ HANDLER(registry_renounceOwnership)
 HANDLER(registry_owner)
 {
     struct registry r;
-    DO(registry_get(f, kind_of(f), &r));
+    DO(registry_get(f, registry_kind_of(f), &r));
     return ret_address(f, r.owner);
 }
 
 HANDLER(registry_previous)
 {
     struct registry r;
-    DO(registry_get(f, kind_of(f), &r));
+    DO(registry_get(f, registry_kind_of(f), &r));
     return ret_address(f, r.previous);
 }
 
 HANDLER(registry_initialized)
 {
     struct registry r;
-    DO(registry_get(f, kind_of(f), &r));
+    DO(registry_get(f, registry_kind_of(f), &r));
     return ret_bool(f, r.initialized);
 }
 
 HANDLER(registry_baseURI)
 {
     struct registry r;
-    DO(registry_get(f, kind_of(f), &r));
+    DO(registry_get(f, registry_kind_of(f), &r));
     return ret_bytes(f, r.base_uri);
 }
 
@@ -357,11 +356,11 @@ HANDLER(registry_name)
     static const char *const names[] = {"iExec Application Registry (V5)",
                                         "iExec Dataset Registry (V5)",
                                         "iExec Workerpool Registry (V5)"};
-    return ret_bytes(f, bytes_str(names[kind_of(f)]));
+    return ret_bytes(f, bytes_str(names[registry_kind_of(f)]));
 }
 
 HANDLER(registry_symbol)
 {
     static const char *const symbols[] = {"iExecAppsV5", "iExecDatasetsV5", "iExecWorkerpoolV5"};
-    return ret_bytes(f, bytes_str(symbols[kind_of(f)]));
+    return ret_bytes(f, bytes_str(symbols[registry_kind_of(f)]));
 }

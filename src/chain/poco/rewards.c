@@ -16,7 +16,7 @@ static enum outcome weight_of(struct frame *f, struct address worker, struct u25
     struct u256 three = u256_from(3);
     DO(get_u256(f, &k, weight));
     if (!u256_div(weight, NULL, *weight, three)) {
-        return fault(f, "division");
+        return call_fault(f, "division");
     }
     if (u256_lt(*weight, three)) {
         *weight = three;
@@ -72,10 +72,10 @@ enum { KITTY_RATIO = 10, KITTY_MIN = 1000000000 };
 enum outcome kitty_share(struct frame *f, struct u256 *share)
 {
     struct account kitty;
-    DO(account_get(f, kitty_address, &kitty));
+    DO(stake_read(f, kitty_address, &kitty));
     CHECKED(f, u256_mul(share, kitty.locked, u256_from(KITTY_RATIO)));
     if (!u256_div(share, NULL, *share, u256_from(100))) {
-        return fault(f, "division");
+        return call_fault(f, "division");
     }
     if (u256_lt(*share, u256_from(KITTY_MIN))) {
         *share = u256_from(KITTY_MIN);
@@ -91,18 +91,18 @@ enum outcome success_work(struct frame *f, struct hash id, const struct deal *d)
     struct u256 price, stake, share;
     DO(deal_price(f, d, &price));
     DO(pool_stake(f, d->workerpool.price, &stake));
-    DO(seize(f, d->sponsor, price, id));
+    DO(escrow_seize(f, d->sponsor, price, id));
     if (!u256_is_zero(d->app.price)) {
-        DO(reward(f, d->app.owner, d->app.price, id));
+        DO(escrow_reward(f, d->app.owner, d->app.price, id));
     }
     if (!u256_is_zero(d->dataset.price) && !address_is_zero(d->dataset.pointer)) {
-        DO(reward(f, d->dataset.owner, d->dataset.price, id));
+        DO(escrow_reward(f, d->dataset.owner, d->dataset.price, id));
     }
-    DO(unlock(f, d->workerpool.owner, stake));
+    DO(escrow_unlock(f, d->workerpool.owner, stake));
     DO(kitty_share(f, &share));
     if (!u256_is_zero(share)) {
-        DO(seize(f, kitty_address, share, id));
-        DO(reward(f, d->workerpool.owner, share, id));
+        DO(escrow_seize(f, kitty_address, share, id));
+        DO(escrow_reward(f, d->workerpool.owner, share, id));
     }
     return OUT_APPLIED;
 }
@@ -113,15 +113,15 @@ enum outcome failed_work(struct frame *f, struct hash id, const struct deal *d)
     struct account kitty;
     DO(deal_price(f, d, &price));
     DO(pool_stake(f, d->workerpool.price, &stake));
-    DO(unlock(f, d->sponsor, price));
-    DO(seize(f, d->workerpool.owner, stake, id));
+    DO(escrow_unlock(f, d->sponsor, price));
+    DO(escrow_seize(f, d->workerpool.owner, stake, id));
     /* The stake stays in the hub's balance; it is only booked to the kitty. */
-    DO(account_get(f, kitty_address, &kitty));
+    DO(stake_read(f, kitty_address, &kitty));
     CHECKED(f, u256_add(&kitty.locked, kitty.locked, stake));
-    DO(account_put(f, kitty_address, &kitty));
+    DO(stake_write(f, kitty_address, &kitty));
     struct hash words[] = {word_address(kitty_address), word_u256(stake), id};
-    DO(emit_words(f, EVENT_hub_Reward, 0, NULL, 3, words));
-    return emit_words(f, EVENT_hub_Lock, 0, NULL, 2, words);
+    DO(log_words(f, EVENT_hub_Reward, 0, NULL, 3, words));
+    return log_words(f, EVENT_hub_Lock, 0, NULL, 2, words);
 }
 
 /* price * (100 - scheduler's ratio) / 100 */
@@ -130,14 +130,14 @@ static enum outcome workers_part(struct frame *f, struct u256 total, const struc
 {
     CHECKED(f, u256_sub(part, u256_from(100), d->scheduler_ratio));
     CHECKED(f, u256_mul(part, total, *part));
-    return u256_div(part, NULL, *part, u256_from(100)) ? OUT_APPLIED : fault(f, "division");
+    return u256_div(part, NULL, *part, u256_from(100)) ? OUT_APPLIED : call_fault(f, "division");
 }
 
 static enum outcome emit_verdict(struct frame *f, enum event e, struct address worker,
                                  struct hash id)
 {
     struct hash topics[] = {word_address(worker), id};
-    return emit_words(f, e, 2, topics, 0, NULL);
+    return log_words(f, e, 2, topics, 0, NULL);
 }
 
 static enum outcome pay_worker(struct frame *f, struct hash id, const struct task *t,
@@ -145,8 +145,8 @@ static enum outcome pay_worker(struct frame *f, struct hash id, const struct tas
 {
     struct key k = key_with_address(STATE_SCORE, worker);
     struct u256 score;
-    DO(unlock(f, worker, d->worker_stake));
-    DO(reward(f, worker, part, id));
+    DO(escrow_unlock(f, worker, d->worker_stake));
+    DO(escrow_reward(f, worker, part, id));
     if (t->contributors <= 1) {
         return OUT_APPLIED; /* a single worker proves nothing about itself */
     }
@@ -161,11 +161,11 @@ static enum outcome punish_worker(struct frame *f, struct hash id, const struct 
 {
     struct key k = key_with_address(STATE_SCORE, worker);
     struct u256 score;
-    DO(seize(f, worker, d->worker_stake, id));
+    DO(escrow_seize(f, worker, d->worker_stake, id));
     DO(get_u256(f, &k, &score));
     CHECKED(f, u256_mul(&score, score, u256_from(2)));
     if (!u256_div(&score, NULL, score, u256_from(3))) {
-        return fault(f, "division");
+        return call_fault(f, "division");
     }
     DO(put_u256(f, &k, score));
     return emit_verdict(f, EVENT_hub_FaultyContribution, worker, id);
@@ -214,7 +214,7 @@ enum outcome distribute_rewards(struct frame *f, struct hash id, const struct ta
         CHECKED(f, u256_sub(&total, total, part));
         DO(pay_worker(f, id, t, d, worker, part));
     }
-    return reward(f, d->workerpool.owner, total, id); /* the rest, rounding included */
+    return escrow_reward(f, d->workerpool.owner, total, id); /* the rest, rounding included */
 }
 
 enum outcome distribute_rewards_fast(struct frame *f, struct hash id, const struct deal *d)
@@ -222,6 +222,6 @@ enum outcome distribute_rewards_fast(struct frame *f, struct hash id, const stru
     struct u256 part, rest;
     DO(workers_part(f, d->workerpool.price, d, &part));
     CHECKED(f, u256_sub(&rest, d->workerpool.price, part));
-    DO(reward(f, f->from, part, id));
-    return reward(f, d->workerpool.owner, rest, id);
+    DO(escrow_reward(f, f->from, part, id));
+    return escrow_reward(f, d->workerpool.owner, rest, id);
 }

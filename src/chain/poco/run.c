@@ -57,8 +57,8 @@ static enum outcome dispatch(struct frame *f, struct u256 value)
     enum code_kind kind;
     enum contract tables[2];
     enum method m = METHOD_NONE;
-    DO(charge(f, GAS_CALLDATA_BYTE * f->data.n));
-    DO(code_of(f, f->self, &kind, &f->record));
+    DO(gas_charge(f, GAS_CALLDATA_BYTE * f->data.n));
+    DO(code_read(f, f->self, &kind, &f->record));
     if (kind == CODE_NONE) {
         return OUT_APPLIED;
     }
@@ -77,7 +77,7 @@ static enum outcome dispatch(struct frame *f, struct u256 value)
     if (!served) {
         return no_such_function(f, kind);
     }
-    DO(charge(f, row->gas));
+    DO(gas_charge(f, row->gas));
     REQUIRE(f, u256_is_zero(value));        /* every function is nonpayable */
     REQUIRE(f, row->view || !f->is_static); /* a static call may not write */
     f->in = abi_of((struct bytes){f->data.p + 4, f->data.n - 4});
@@ -132,7 +132,7 @@ enum outcome call_inner(struct frame *f, const struct inner *c, bool *ok, struct
 enum outcome call_high(struct frame *f, const struct inner *c, struct bytes *out)
 {
     bool ok, code;
-    DO(has_code(f, c->to, &code));
+    DO(code_is_at(f, c->to, &code));
     REQUIRE(f, code);
     DO(call_inner(f, c, &ok, out));
     return ok ? OUT_APPLIED : revert_data(f, *out);
@@ -146,7 +146,7 @@ static enum outcome collect_logs(struct frame *f, struct result *res)
     }
     res->logs = ARENA_ARRAY(r->env->arena, struct poco_log, r->logs_n);
     if (res->logs == NULL) {
-        return fault(f, "no memory for logs");
+        return call_fault(f, "no memory for logs");
     }
     for (struct log_node *n = r->logs; n != NULL; n = n->next) {
         res->logs[res->logs_n++] = n->log;

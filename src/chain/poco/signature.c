@@ -61,13 +61,13 @@ enum outcome verify_signature(struct frame *f, struct address account, struct ha
 {
     bool code;
     uint8_t full[SIG];
-    DO(has_code(f, account, &code));
+    DO(code_is_at(f, account, &code));
     if (code) {
         return ask_account(f, account, digest, sig, valid);
     }
     REQUIRE_TEXT(f, sig.n == SIG || sig.n == SIG_COMPACT, REVERT_SIGNATURE_FORMAT);
     /* As in the reference, a failed recovery is the zero address, and equals it. */
-    DO(charge(f, 3000));
+    DO(gas_charge(f, 3000));
     struct address who = expand(full, sig) ? recover(f, digest, full) : (struct address){0};
     *valid = address_eq(who, account);
     return OUT_APPLIED;
@@ -97,7 +97,7 @@ enum outcome is_authorized(struct frame *f, struct address restriction, struct a
     if (*yes) {
         return OUT_APPLIED;
     }
-    DO(has_code(f, restriction, &ok));
+    DO(code_is_at(f, restriction, &ok));
     if (!ok) {
         return OUT_APPLIED;
     }

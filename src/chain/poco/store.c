@@ -46,30 +46,30 @@ void key_hash(struct key *k, struct hash h)
     key_mem(k, h.b, sizeof(h.b));
 }
 
-enum outcome get(struct frame *f, const struct key *k, struct bytes *value)
+enum outcome st_get(struct frame *f, const struct key *k, struct bytes *value)
 {
-    DO(charge(f, GAS_READ));
+    DO(gas_charge(f, GAS_READ));
     rc r = state_get(f->run->env->state, (struct bytes){k->b, k->n}, value);
     if (rc_ok(r)) {
         return OUT_APPLIED;
     }
     *value = (struct bytes){0};
-    return r.code == RC_CODE_NOT_FOUND ? OUT_APPLIED : fault(f, "the state cannot be read");
+    return r.code == RC_CODE_NOT_FOUND ? OUT_APPLIED : call_fault(f, "the state cannot be read");
 }
 
-enum outcome put(struct frame *f, const struct key *k, struct bytes value)
+enum outcome st_put(struct frame *f, const struct key *k, struct bytes value)
 {
-    DO(charge(f, GAS_WRITE + GAS_WRITE_BYTE * value.n));
+    DO(gas_charge(f, GAS_WRITE + GAS_WRITE_BYTE * value.n));
     if (value.n > STATE_VALUE_MAX) {
-        return charge(f, UINT64_MAX); /* no limit of gas pays for it */
+        return gas_charge(f, UINT64_MAX); /* no limit of gas pays for it */
     }
     state_put(f->run->env->state, (struct bytes){k->b, k->n}, value);
     return OUT_APPLIED;
 }
 
-enum outcome del(struct frame *f, const struct key *k)
+enum outcome st_del(struct frame *f, const struct key *k)
 {
-    DO(charge(f, GAS_WRITE));
+    DO(gas_charge(f, GAS_WRITE));
     state_del(f->run->env->state, (struct bytes){k->b, k->n});
     return OUT_APPLIED;
 }
@@ -77,10 +77,10 @@ enum outcome del(struct frame *f, const struct key *k)
 enum outcome get_u256(struct frame *f, const struct key *k, struct u256 *v)
 {
     struct bytes b;
-    DO(get(f, k, &b));
+    DO(st_get(f, k, &b));
     *v = (struct u256){0};
     if (b.p != NULL && !u256_from_bytes(v, b)) {
-        return fault(f, "a number in the state is too long");
+        return call_fault(f, "a number in the state is too long");
     }
     return OUT_APPLIED;
 }
@@ -88,31 +88,31 @@ enum outcome get_u256(struct frame *f, const struct key *k, struct u256 *v)
 enum outcome put_u256(struct frame *f, const struct key *k, struct u256 v)
 {
     struct hash h = word_u256(v);
-    return u256_is_zero(v) ? del(f, k) : put(f, k, BYTES_OF(h));
+    return u256_is_zero(v) ? st_del(f, k) : st_put(f, k, BYTES_OF(h));
 }
 
 enum outcome get_u64(struct frame *f, const struct key *k, uint64_t *v)
 {
     struct bytes b;
-    DO(get(f, k, &b));
+    DO(st_get(f, k, &b));
     struct cur c = cur_of(b);
     *v = b.p == NULL ? 0 : take_be(&c, 8);
-    return rc_ok(cur_end(&c)) ? OUT_APPLIED : fault(f, "a counter in the state is damaged");
+    return rc_ok(cur_end(&c)) ? OUT_APPLIED : call_fault(f, "a counter in the state is damaged");
 }
 
 enum outcome put_u64(struct frame *f, const struct key *k, uint64_t v)
 {
     uint64_t be = __builtin_bswap64(v);
-    return v == 0 ? del(f, k) : put(f, k, BYTES_OF(be));
+    return v == 0 ? st_del(f, k) : st_put(f, k, BYTES_OF(be));
 }
 
 enum outcome get_address(struct frame *f, const struct key *k, struct address *a)
 {
     struct bytes b;
-    DO(get(f, k, &b));
+    DO(st_get(f, k, &b));
     struct cur c = cur_of(b);
     *a = b.p == NULL ? (struct address){0} : take_address(&c);
-    return rc_ok(cur_end(&c)) ? OUT_APPLIED : fault(f, "an address in the state is damaged");
+    return rc_ok(cur_end(&c)) ? OUT_APPLIED : call_fault(f, "an address in the state is damaged");
 }
 
 void pack_mem(struct pack *w, const void *p, size_t n)

@@ -30,11 +30,11 @@ static enum outcome initialize(struct frame *f, struct hash deal_id, struct u256
     struct task t;
     struct category c;
     struct u256 end;
-    DO(deal_get(f, deal_id, &d));
+    DO(deal_read(f, deal_id, &d));
     CHECKED(f, u256_add(&end, d.bot_first, d.bot_size));
     REQUIRE(f, !u256_lt(idx, d.bot_first) && u256_lt(idx, end));
     *id = order_task_id(deal_id, idx);
-    DO(task_get(f, *id, &t));
+    DO(task_read(f, *id, &t));
     REQUIRE(f, t.status == TASK_UNSET);
     DO(category_get(f, d.category, &c));
     t = (struct task){.status = TASK_ACTIVE,
@@ -44,9 +44,9 @@ static enum outcome initialize(struct frame *f, struct hash deal_id, struct u256
                       .total = u256_from(1)};
     DO(deadline(f, d.start, c.timeref, CONTRIBUTION_RATIO, &t.contribution_deadline));
     DO(deadline(f, d.start, c.timeref, FINAL_RATIO, &t.final_deadline));
-    DO(task_put(f, *id, &t));
+    DO(task_write(f, *id, &t));
     struct hash topics[] = {*id, word_address(d.workerpool.pointer)};
-    return emit_words(f, EVENT_hub_TaskInitialize, 2, topics, 0, NULL);
+    return log_words(f, EVENT_hub_TaskInitialize, 2, topics, 0, NULL);
 }
 
 /* Both signatures of a contribution: the pool's (or the broker's) authorisation of this worker, and
@@ -79,13 +79,13 @@ static enum outcome check_signatures(struct frame *f, struct hash id, const stru
 
 static enum outcome emit_task(struct frame *f, enum event e, struct hash id, struct hash word)
 {
-    return emit_words(f, e, 1, &id, 1, &word);
+    return log_words(f, e, 1, &id, 1, &word);
 }
 
 static enum outcome emit_worker(struct frame *f, enum event e, struct hash id, struct hash word)
 {
     struct hash topics[] = {id, word_address(f->from)};
-    return emit_words(f, e, 2, topics, 1, &word);
+    return log_words(f, e, 2, topics, 1, &word);
 }
 
 static enum outcome emit_finalize(struct frame *f, struct hash id, struct bytes results)
@@ -94,7 +94,7 @@ static enum outcome emit_finalize(struct frame *f, struct hash id, struct bytes 
     struct abi_out o = out_begin(f, 1);
     abi_put_bytes(&o, results);
     DO(out_keep(f, &data));
-    return emit(f, EVENT_hub_TaskFinalize, 1, &id, data);
+    return log_emit(f, EVENT_hub_TaskFinalize, 1, &id, data);
 }
 
 /* SPEC poco 7: without a callback there may be no data for it; with data, the digest binds it. */
@@ -144,18 +144,18 @@ static enum outcome claim(struct frame *f, struct hash id)
     struct task t;
     struct deal d;
     struct address worker;
-    DO(task_get(f, id, &t));
+    DO(task_read(f, id, &t));
     REQUIRE(f, t.status == TASK_ACTIVE || t.status == TASK_REVEALING);
     REQUIRE(f, !is_before(f, t.final_deadline));
-    DO(deal_get(f, t.deal_id, &d));
+    DO(deal_read(f, t.deal_id, &d));
     t.status = TASK_FAILED;
-    DO(task_put(f, id, &t));
+    DO(task_write(f, id, &t));
     DO(failed_work(f, id, &d));
     for (uint32_t i = 0; i < t.contributors; i++) {
         DO(contributor_get(f, id, i, &worker));
-        DO(unlock(f, worker, d.worker_stake));
+        DO(escrow_unlock(f, worker, d.worker_stake));
     }
-    return emit_words(f, EVENT_hub_TaskClaimed, 1, &id, 0, NULL);
+    return log_words(f, EVENT_hub_TaskClaimed, 1, &id, 0, NULL);
 }
 
 enum outcome on_hub_initialize(struct frame *f);
@@ -192,18 +192,18 @@ enum outcome on_hub_contribute(struct frame *f)
     w.enclave_sign = abi_take_bytes(&f->in);
     w.authorization = abi_take_bytes(&f->in);
     ARGS_END(f);
-    DO(task_get(f, id, &t));
+    DO(task_read(f, id, &t));
     REQUIRE(f, t.status == TASK_ACTIVE);
     REQUIRE(f, is_before(f, t.contribution_deadline));
     DO(contribution_get(f, id, f->from, &c));
     REQUIRE(f, c.status == CONTRIB_UNSET);
-    DO(deal_get(f, t.deal_id, &d));
+    DO(deal_read(f, t.deal_id, &d));
     DO(check_signatures(f, id, &d, &w));
     c = (struct contribution){
         .status = CONTRIB_CONTRIBUTED, .hash = w.hash, .seal = w.seal, .challenge = w.challenge};
     DO(contributor_put(f, id, t.contributors, f->from));
     t.contributors++;
-    DO(lock(f, f->from, d.worker_stake));
+    DO(escrow_lock(f, f->from, d.worker_stake));
     DO(emit_worker(f, EVENT_hub_TaskContribute, id, w.hash));
     DO(consensus_add(f, id, &t, &d, w.hash, &c));
     DO(contribution_put(f, id, f->from, &c));
@@ -215,7 +215,7 @@ enum outcome on_hub_contribute(struct frame *f)
         DO(deadline(f, now(f), t.timeref, REVEAL_RATIO, &t.reveal_deadline));
         DO(emit_task(f, EVENT_hub_TaskConsensus, id, w.hash));
     }
-    return task_put(f, id, &t);
+    return task_write(f, id, &t);
 }
 
 enum outcome on_hub_reveal(struct frame *f)
@@ -224,7 +224,7 @@ enum outcome on_hub_reveal(struct frame *f)
     struct contribution c;
     struct hash id = abi_take_hash(&f->in), digest = abi_take_hash(&f->in);
     ARGS_END(f);
-    DO(task_get(f, id, &t));
+    DO(task_read(f, id, &t));
     REQUIRE(f, t.status == TASK_REVEALING);
     REQUIRE(f, is_before(f, t.reveal_deadline));
     DO(contribution_get(f, id, f->from, &c));
@@ -236,7 +236,7 @@ enum outcome on_hub_reveal(struct frame *f)
     DO(contribution_put(f, id, f->from, &c));
     CHECKED(f, u256_add(&t.reveal_counter, t.reveal_counter, u256_from(1)));
     t.digest = digest;
-    DO(task_put(f, id, &t));
+    DO(task_write(f, id, &t));
     return emit_worker(f, EVENT_hub_TaskReveal, id, digest);
 }
 
@@ -249,8 +249,8 @@ enum outcome on_hub_reopen(struct frame *f)
     struct u256 group;
     struct hash id = abi_take_hash(&f->in);
     ARGS_END(f);
-    DO(task_get(f, id, &t));
-    DO(deal_get(f, t.deal_id, &d));
+    DO(task_read(f, id, &t));
+    DO(deal_read(f, t.deal_id, &d));
     REQUIRE(f, address_eq(f->from, d.workerpool.owner));
     REQUIRE(f, t.status == TASK_REVEALING);
     REQUIRE(f, is_before(f, t.final_deadline));
@@ -271,8 +271,8 @@ enum outcome on_hub_reopen(struct frame *f)
     t.status = TASK_ACTIVE;
     t.consensus_value = (struct hash){0};
     t.reveal_deadline = t.winner_counter = (struct u256){0};
-    DO(task_put(f, id, &t));
-    return emit_words(f, EVENT_hub_TaskReopen, 1, &id, 0, NULL);
+    DO(task_write(f, id, &t));
+    return log_words(f, EVENT_hub_TaskReopen, 1, &id, 0, NULL);
 }
 
 enum outcome on_hub_finalize(struct frame *f)
@@ -283,8 +283,8 @@ enum outcome on_hub_finalize(struct frame *f)
     struct bytes results = abi_take_bytes(&f->in);
     struct bytes callback = abi_take_bytes(&f->in);
     ARGS_END(f);
-    DO(task_get(f, id, &t));
-    DO(deal_get(f, t.deal_id, &d));
+    DO(task_read(f, id, &t));
+    DO(deal_read(f, t.deal_id, &d));
     REQUIRE(f, address_eq(f->from, d.workerpool.owner));
     REQUIRE(f, t.status == TASK_REVEALING);
     REQUIRE(f, is_before(f, t.final_deadline));
@@ -292,7 +292,7 @@ enum outcome on_hub_finalize(struct frame *f)
                    (!u256_is_zero(t.reveal_counter) && !is_before(f, t.reveal_deadline)));
     REQUIRE(f, callback_fits(&d, callback, t.digest));
     t.status = TASK_COMPLETED;
-    DO(task_put(f, id, &t));
+    DO(task_write(f, id, &t));
     DO(results_put(f, id, results, callback));
     DO(success_work(f, id, &d));
     DO(distribute_rewards(f, id, &t, &d));
@@ -312,8 +312,8 @@ enum outcome on_hub_contributeAndFinalize(struct frame *f)
     w.enclave_sign = abi_take_bytes(&f->in);
     w.authorization = abi_take_bytes(&f->in);
     ARGS_END(f);
-    DO(task_get(f, id, &t));
-    DO(deal_get(f, t.deal_id, &d));
+    DO(task_read(f, id, &t));
+    DO(deal_read(f, t.deal_id, &d));
     REQUIRE(f, t.status == TASK_ACTIVE);
     REQUIRE(f, is_before(f, t.contribution_deadline));
     REQUIRE(f, t.contributors == 0);
@@ -332,7 +332,7 @@ enum outcome on_hub_contributeAndFinalize(struct frame *f)
     t.contributors = 1;
     t.digest = digest;
     DO(deadline(f, now(f), t.timeref, REVEAL_RATIO, &t.reveal_deadline));
-    DO(task_put(f, id, &t));
+    DO(task_write(f, id, &t));
     DO(results_put(f, id, results, callback));
     DO(success_work(f, id, &d));
     DO(distribute_rewards_fast(f, id, &d));

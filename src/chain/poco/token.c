@@ -40,12 +40,12 @@ static enum outcome supply_get(struct frame *f, struct supply *s)
 {
     struct key k = hub_key(HUB_TOKEN);
     struct bytes b;
-    DO(get(f, &k, &b));
+    DO(st_get(f, &k, &b));
     struct cur c = cur_of(b);
     s->owner = take_address(&c);
     s->total = take_u256(&c);
     s->initial = take_u256(&c);
-    return rc_ok(cur_end(&c)) ? OUT_APPLIED : fault(f, "the token's supply is damaged");
+    return rc_ok(cur_end(&c)) ? OUT_APPLIED : call_fault(f, "the token's supply is damaged");
 }
 
 static enum outcome supply_put(struct frame *f, const struct supply *s)
@@ -56,7 +56,7 @@ static enum outcome supply_put(struct frame *f, const struct supply *s)
     pack_address(&w, s->owner);
     pack_u256(&w, s->total);
     pack_u256(&w, s->initial);
-    return put(f, &k, (struct bytes){w.p, w.n});
+    return st_put(f, &k, (struct bytes){w.p, w.n});
 }
 
 static struct key balance_key(struct address a)
@@ -80,7 +80,7 @@ static enum outcome emit_pair(struct frame *f, enum event e, struct address a, s
                               struct u256 v)
 {
     struct hash topics[] = {word_address(a), word_address(b)}, word = word_u256(v);
-    return emit_words(f, e, 2, topics, 1, &word);
+    return log_words(f, e, 2, topics, 1, &word);
 }
 
 static enum outcome take_from(struct frame *f, struct address a, struct u256 v)

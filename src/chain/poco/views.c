@@ -108,7 +108,7 @@ HANDLER(viewAccount)
     struct account a;
     struct address owner = abi_take_address(&f->in);
     ARGS_END(f);
-    DO(account_get(f, owner, &a));
+    DO(stake_read(f, owner, &a));
     struct abi_out o = out_begin(f, 2);
     abi_put_u256(&o, a.stake);
     abi_put_u256(&o, a.locked);
@@ -159,7 +159,7 @@ HANDLER(viewDeal)
     struct deal d;
     struct hash id = abi_take_hash(&f->in);
     ARGS_END(f);
-    DO(deal_get(f, id, &d));
+    DO(deal_read(f, id, &d));
     struct abi_out top = out_begin(f, 1), o = abi_put_tuple(&top, 22);
     put_resource(&o, &d.app);
     put_resource(&o, &d.dataset);
@@ -184,7 +184,7 @@ HANDLER(viewDeal)
 static enum outcome list_contributors(struct frame *f, struct hash id, const struct task *t,
                                       struct address **out)
 {
-    DO(alloc(f, t->contributors * sizeof(struct address), out));
+    DO(call_alloc(f, t->contributors * sizeof(struct address), out));
     for (uint32_t i = 0; i < t->contributors; i++) {
         DO(contributor_get(f, id, i, &(*out)[i]));
     }
@@ -220,7 +220,7 @@ static enum outcome view_task(struct frame *f, bool legacy)
     struct address *list;
     struct hash id = abi_take_hash(&f->in);
     ARGS_END(f);
-    DO(task_get(f, id, &t));
+    DO(task_read(f, id, &t));
     DO(results_get(f, id, &results, &callback));
     DO(list_contributors(f, id, &t, &list));
     struct abi_out top = out_begin(f, legacy ? 12 : 1), o = top;
@@ -284,7 +284,7 @@ HANDLER(resultFor)
     struct bytes results, callback;
     struct hash id = abi_take_hash(&f->in);
     ARGS_END(f);
-    DO(task_get(f, id, &t));
+    DO(task_read(f, id, &t));
     REQUIRE_TEXT(f, t.status == TASK_COMPLETED, REVERT_TASK_PENDING);
     DO(results_get(f, id, &results, &callback));
     return ret_bytes(f, callback);
@@ -301,7 +301,7 @@ static enum outcome take_entry(struct frame *f, enum code_kind want, enum method
     struct address a = abi_take_address(&f->in);
     ARGS_END(f);
     DO(owner_of_asset(f, a, owner));
-    DO(code_of(f, a, &kind, record));
+    DO(code_read(f, a, &kind, record));
     if (kind == want) {
         return OUT_APPLIED;
     }
