@@ -14,7 +14,7 @@
 
 struct settings {
     const char *state, *key_file, *listen, *node, *hub, *policy, *framework, *properties;
-    const char *provision_url, *collateral, *log_level;
+    const char *provision_url, *collateral, *gateway, *log_level;
     struct opt_list anchor, agent;
     uint64_t at, session_ttl, ready_fd;
 };
@@ -35,6 +35,7 @@ static const struct opt table[] = {
     S("tee-framework", OPT_STR,  framework,     .arg = "NAME", .def = "TDX", .help = "TDX, SCONE or GRAMINE: which tags are served"),
     S("tee-properties",OPT_STR,  properties,    .arg = "FILE", .help = "JSON with the images of pre- and post-compute by version"),
     S("provision-url", OPT_STR,  provision_url, .arg = "URL", .help = "where agents reach this service, when it is another URL than its own"),
+    S("gateway",       OPT_STR,  gateway,       .arg = "URL", .help = "gateway of the store, where the lists of bulk datasets are; without it bulk tasks are refused"),
     S("session-ttl",   OPT_U64,  session_ttl,   .arg = "SECONDS", .def = "0", .help = "life of a session at most; its task's final deadline ends it earlier; 0: 5 days"),
     S("at",            OPT_U64,  at,            .arg = "SECONDS", .def = "0", .help = "judge evidence as of this Unix time: for tests with old samples only"),
     S("log-level",     OPT_STR,  log_level,     .arg = "LEVEL", .def = "info", .help = "error, warn, info or debug"),
@@ -75,6 +76,7 @@ static rc run(struct loop *l, const struct settings *set, struct arena *a, struc
         .properties_file = set->properties,
         .provision_url = set->provision_url,
         .at = set->at,
+        .gateway = set->gateway,
         .session_ttl_s = set->session_ttl,
     };
     if (set->hub == NULL || !rc_ok(hex_parse_address(&cfg.hub, set->hub))) {

@@ -28,7 +28,7 @@ static struct {
     struct loop *loop;
     struct http_server *http;
     pthread_t thread;
-    bool away;
+    bool away, no_dataset;
     enum task_status status;
     struct address app, dataset, hub, callback;
     struct address owner; /* of app, dataset, workerpool */
@@ -71,7 +71,7 @@ static void put_view_deal(struct buf *b)
     struct address pool = {{9}};
     struct abi_out top = abi_begin(b, 1), o = abi_put_tuple(&top, 22);
     put_owned(&o, chain.app);
-    put_owned(&o, chain.dataset);
+    put_owned(&o, chain.no_dataset ? (struct address){0} : chain.dataset);
     put_owned(&o, pool);
     abi_put_u64(&o, 1);
     abi_put_u64(&o, 0);
@@ -128,6 +128,15 @@ static void answer_call(struct buf *out, const json_t *one)
         put_view_asset(&raw, true);
     } else if (sel == iface_method(METHOD_hub_viewDataset)->selector) {
         put_view_asset(&raw, false);
+    } else if (sel == iface_method(METHOD_hub_assertDatasetDealCompatibility)->selector) {
+        /* nothing returned: it fits; the chain of this test refuses one dataset */
+        if (memmem(data.p, data.n, "\xbb\xbb\xbb\xbb", 4) != NULL) {
+            put_fmt(out,
+                    "{\"jsonrpc\":\"2.0\",\"id\":%lld,\"error\":{\"code\":3,\"message\":"
+                    "\"execution reverted\",\"data\":\"0x\"}}",
+                    (long long)json_integer_value(json_object_get(one, "id")));
+            return;
+        }
     } else {
         CHECK(false);
     }
@@ -158,6 +167,37 @@ static void on_rpc(void *ctx, struct http_req *r)
         answer_call(&out, doc);
     }
     http_reply_buf(r, 200, "application/json", &out);
+}
+
+/* The gateway: a root with two slices; the second has three orders (key here, does not fit, no key
+ * here). */
+static void on_ipfs(void *ctx, struct http_req *r)
+{
+    (void)ctx;
+    struct address who[] = {chain.dataset, {{0xbb, 0xbb, 0xbb, 0xbb}}, {{0xcc}}};
+    char hex[HEX_ADDRESS_MAX];
+    BUF_FREE b = buf_new(1 << 16);
+    const char *cid = http_param(r, "cid");
+    if (strcmp(cid, "QmRoot") == 0) {
+        http_reply(r, 200, "application/json",
+                   BYTES_LIT("[\"QmA\",\"QmB\",\"QmC\",\"QmSlice\",\"QmE\"]"));
+        return;
+    }
+    if (strcmp(cid, "QmSlice") != 0) {
+        http_reply_text(r, 404, "no");
+        return;
+    }
+    put_str(&b, "[");
+    for (size_t i = 0; i < ARRAY_LEN(who); i++) {
+        put_fmt(
+            &b,
+            "%s{\"dataset\":\"%s\",\"datasetprice\":\"0\",\"volume\":\"9007199254740990\","
+            "\"tag\":\"0x%064d\",\"apprestrict\":\"0x%040d\",\"workerpoolrestrict\":\"0x%040d\","
+            "\"requesterrestrict\":\"0x%040d\",\"salt\":\"0x%064d\",\"sign\":\"0x01\"}",
+            i > 0 ? "," : "", hex_address(hex, who[i]), 9, 0, 0, 0, 1);
+    }
+    put_str(&b, "]");
+    http_reply(r, 200, "application/json", buf_bytes(&b));
 }
 
 static void *run_loop(void *l)
@@ -206,6 +246,7 @@ static void start_sms(const char *policy)
         .listen = "127.0.0.1:0",
         .node = http_server_url(chain.http),
         .hub = chain.hub,
+        .gateway = http_server_url(chain.http),
         .policy = &p,
         .anchor = &anchor,
         .n_anchor = 1,
@@ -546,27 +587,71 @@ static void refused(struct attempt a, int status, const char *code, const char *
     secret_free(&a.key);
 }
 
-static void test_release(void)
+/* Asks as the agent does and opens what it gets. */
+static json_t *released(struct attempt *a)
 {
-    struct attempt a = honest();
     struct err e = {0};
-    if (ask(&a) != 200) {
+    uint8_t eph[64];
+    BUF_FREE sealed = buf_new(1 << 20);
+    SECRET_FREE plain = {0};
+    if (ask(a) != 200) {
         (void)fprintf(stderr, "%s\n", buf_cstr(&ans.body));
         CHECK(false);
     }
     CHECK(says("\"simulated\":true") && says("SIMULATED: no hardware"));
+    CHECK(strstr(buf_cstr(&ans.body), MODEL_KEY) == NULL);
     JSON_FREE *doc = json_parse(buf_bytes(&ans.body), 8, &e);
-    uint8_t eph[64];
-    BUF_FREE sealed = buf_new(1 << 20);
-    SECRET_FREE plain = {0};
     CHECK(rc_ok(hex_decode_exact(eph, 64,
                                  bytes_str(json_string_value(json_object_get(doc, "publicKey"))))));
     CHECK(rc_ok(
         base64_decode(&sealed, bytes_str(json_string_value(json_object_get(doc, "sealed"))))));
-    CHECK(strstr(buf_cstr(&ans.body), MODEL_KEY) == NULL);
-    CHECK(rc_ok(provision_open(&plain, &a.key, eph, &a.b, buf_bytes(&sealed))));
-    JSON_FREE *in = json_parse(secret_bytes(&plain), 8, &e);
+    CHECK(rc_ok(provision_open(&plain, &a->key, eph, &a->b, buf_bytes(&sealed))));
+    json_t *in = json_parse(secret_bytes(&plain), 8, &e);
     CHECK(in != NULL);
+    return in;
+}
+
+static void is(const json_t *env, const char *key, const char *want)
+{
+    const char *got = json_string_value(json_object_get(env, key));
+    if (got == NULL || strcmp(got, want) != 0) {
+        (void)fprintf(stderr, "%s: %s instead of %s\n", key, got != NULL ? got : "(none)", want);
+        CHECK(false);
+    }
+}
+
+/* A task over many datasets: what fits and has a key is given, the rest is empty. */
+static void test_bulk(void)
+{
+    const char *params = chain.params;
+    chain.params = "{\"bulk_cid\":\"QmRoot\"}";
+    chain.no_dataset = true;
+    struct attempt a = honest();
+    JSON_FREE *in = released(&a);
+    const json_t *sv = json_object_get(in, "services");
+    const json_t *pre = json_object_get(json_array_get(sv, 0), "environment");
+    const json_t *app = json_object_get(json_array_get(sv, 1), "environment");
+    is(pre, "IS_DATASET_REQUIRED", "false");
+    is(pre, "IEXEC_BULK_SLICE_SIZE", "3");
+    is(pre, "IEXEC_DATASET_1_KEY", MODEL_KEY);
+    is(pre, "IEXEC_DATASET_1_URL", "/ipfs/QmThing");
+    is(pre, "IEXEC_DATASET_2_KEY", "");
+    is(pre, "IEXEC_DATASET_2_URL", "");
+    is(pre, "IEXEC_DATASET_3_CHECKSUM", "");
+    is(app, "IEXEC_BULK_SLICE_SIZE", "3");
+    CHECK(json_object_get(app, "IEXEC_DATASET_1_KEY") == NULL);
+    CHECK(json_object_get(app, "IEXEC_DATASET_3_FILENAME") != NULL);
+    secret_free(&a.key);
+    chain.params = "{\"bulk_cid\":\"QmNothing\"}";
+    refused(honest(), 500, "GET_TASK_DESCRIPTION_FAILED", "404");
+    chain.params = params;
+    chain.no_dataset = false;
+}
+
+static void test_release(void)
+{
+    struct attempt a = honest();
+    JSON_FREE *in = released(&a);
     const json_t *sv = json_object_get(in, "services");
     CHECK(json_array_size(sv) == 3);
     const json_t *pre = json_object_get(json_array_get(sv, 0), "environment");
@@ -812,6 +897,7 @@ static void new_signer(struct signer *s)
 int main(void)
 {
     static const struct http_route routes[] = {{"POST", "/", 1 << 20, on_rpc, NULL},
+                                               {"GET", "/ipfs/:cid", 0, on_ipfs, NULL},
                                                {.path = NULL}};
     struct http_config cfg = {.listen = "127.0.0.1:0", .routes = routes};
     struct err e = {0};
@@ -855,6 +941,7 @@ int main(void)
     test_refusals();
     test_refusals2();
     test_stolen();
+    test_bulk();
     test_verify();
     test_at_rest();
     stop_sms();

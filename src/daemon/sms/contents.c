@@ -24,6 +24,8 @@ struct params {
     size_t n_input;
     bool encrypt;
     const char *provider, *proxy;
+    const char *bulk_cid; /* NULL: no bulk */
+    struct bulk bulk;
     const json_t *secrets; /* {"1": "name"} */
 };
 
@@ -48,6 +50,7 @@ static rc params_parse(struct params *p, const struct view_deal *deal, struct er
     p->provider = text_of(p->doc, "iexec_result_storage_provider", "ipfs");
     p->proxy = text_of(p->doc, "iexec_result_storage_proxy", "");
     p->encrypt = json_is_true(json_object_get(p->doc, "iexec_result_encryption"));
+    p->bulk_cid = text_of(p->doc, "bulk_cid", NULL);
     p->secrets = json_object_get(p->doc, "iexec_secrets");
     const json_t *files = json_object_get(p->doc, "iexec_input_files");
     size_t n = json_array_size(files);
@@ -250,6 +253,42 @@ static void begin_service(struct env *v, const char *service, bool first)
     v->first = true;
 }
 
+/* One of the bulk's datasets; all empty when it does not fit or its key is not here. */
+static rc put_bulk_item(struct sms *s, struct env *v, const struct bulk_item *b, size_t n,
+                        struct err *e)
+{
+    struct secret_id id = {SECRET_WEB3, b->dataset, ""};
+    SECRET_FREE plain = {0};
+    char key[64];
+    rc r = b->fits ? vault_get(s->vault, &plain, &id, e) : RC(NOT_FOUND);
+    if (!rc_ok(r) && r.code != RC_CODE_NOT_FOUND) {
+        return r;
+    }
+    bool good = rc_ok(r);
+    (void)snprintf(key, sizeof(key), "IEXEC_DATASET_%zu_URL", n);
+    text_or_hex(v, key, good ? b->view.multiaddr : (struct bytes){0});
+    (void)snprintf(key, sizeof(key), "IEXEC_DATASET_%zu_CHECKSUM", n);
+    if (good) {
+        hash(v, key, b->view.checksum);
+    } else {
+        str(v, key, "");
+    }
+    (void)snprintf(key, sizeof(key), "IEXEC_DATASET_%zu_KEY", n);
+    text(v, key, secret_bytes(&plain));
+    (void)snprintf(key, sizeof(key), "IEXEC_DATASET_%zu_FILENAME", n);
+    address(v, key, b->dataset);
+    return RC_OK;
+}
+
+static rc put_bulk(struct sms *s, struct env *v, const struct params *p, struct err *e)
+{
+    number(v, "IEXEC_BULK_SLICE_SIZE", p->bulk.n);
+    for (size_t i = 0; i < p->bulk.n; i++) {
+        TRY(put_bulk_item(s, v, &p->bulk.item[i], i + 1, e));
+    }
+    return RC_OK;
+}
+
 static rc put_pre(struct sms *s, struct env *v, const struct contents *c, const struct params *p,
                   struct err *e)
 {
@@ -273,6 +312,9 @@ static rc put_pre(struct sms *s, struct env *v, const struct contents *c, const 
     for (size_t i = 0; i < p->n_input; i++) {
         (void)snprintf(key, sizeof(key), "IEXEC_INPUT_FILE_URL_%zu", i + 1);
         str(v, key, p->input[i]);
+    }
+    if (p->bulk_cid != NULL) {
+        TRY(put_bulk(s, v, p, e));
     }
     put_str(v->b, "}}");
     return RC_OK;
@@ -327,6 +369,13 @@ static rc put_app(struct sms *s, struct env *v, const struct contents *c, const 
         struct hash h = sha256(bytes_str(p->input[i]));
         (void)snprintf(key, sizeof(key), "IEXEC_INPUT_FILE_NAME_%zu", i + 1);
         str(v, key, hex_hash(hex, h));
+    }
+    if (p->bulk_cid != NULL) {
+        number(v, "IEXEC_BULK_SLICE_SIZE", p->bulk.n);
+    }
+    for (size_t i = 0; i < p->bulk.n; i++) {
+        (void)snprintf(key, sizeof(key), "IEXEC_DATASET_%zu_FILENAME", i + 1);
+        address(v, key, p->bulk.item[i].dataset);
     }
     TRY(put_app_secrets(s, v, c, p, e));
     put_str(v->b, "},\"args\":");
@@ -414,7 +463,7 @@ static rc write_all(struct sms *s, struct buf *b, const struct contents *c, cons
                     struct err *e)
 {
     struct env v = {.b = b};
-    bool pre = c->dataset != NULL || p->n_input > 0;
+    bool pre = c->dataset != NULL || p->n_input > 0 || p->bulk_cid != NULL;
     put_fmt(b, "{\"version\":1,\"sessionId\":\"%s\",\"simulated\":%s,", c->session->id,
             c->simulated ? "true" : "false");
     put_task(&v, c);
@@ -439,6 +488,10 @@ rc contents_make(struct sms *s, struct secret *out, const struct contents *c, co
     }
     if (rc_ok(r) && *missing != NULL) {
         r = RC(NOT_FOUND);
+    }
+    if (rc_ok(r) && p.bulk_cid != NULL) {
+        r = bulk_read(s, &p.bulk, p.bulk_cid, c->task->idx, c->session->deal, e);
+        *missing = rc_ok(r) ? NULL : "GET_TASK_DESCRIPTION_FAILED";
     }
     if (rc_ok(r)) {
         r = secret_new(out, CONTENTS_MAX);

@@ -76,6 +76,7 @@ rc sms_settings(struct sms *s, const struct sms_config *cfg, struct err *e)
                        s->framework);
     }
     s->provision_url = cfg->provision_url;
+    s->gateway = cfg->gateway;
     s->policy = cfg->policy;
     s->anchor = cfg->anchor;
     s->n_anchor = cfg->n_anchor;

@@ -80,6 +80,7 @@ struct sms_config {
     const char *framework;       /* "TDX", "SCONE", "GRAMINE": what GET /tee/framework says */
     const char *properties_file; /* JSON of GET /tee/properties/…; NULL: empty images */
     const char *provision_url;   /* told to workers; NULL: our own URL */
+    const char *gateway;         /* of the store, where lists of bulk datasets are; NULL: none */
     uint64_t at;                 /* Unix seconds: pinned time for tests; 0: the clock */
     uint64_t session_ttl_s;      /* 0: 5 days */
 };

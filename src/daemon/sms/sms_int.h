@@ -173,7 +173,7 @@ struct sms {
     size_t n_item;
     struct hash *agent;
     size_t n_agent;
-    const char *framework, *provision_url;
+    const char *framework, *provision_url, *gateway;
     json_t *properties;
     uint64_t at, session_ttl_s;
     struct sms_stats m;
@@ -233,6 +233,21 @@ void on_properties(void *ctx, struct http_req *r);
 void on_nonce(void *ctx, struct http_req *r);
 void on_secrets(void *ctx, struct http_req *r);
 void on_verify(void *ctx, struct http_req *r);
+
+/* The datasets of a bulk task (bulk.c); in the round's arena. */
+struct bulk_item {
+    struct address dataset;
+    bool fits; /* the hub accepts the order for the deal */
+    struct view_dataset view;
+};
+
+struct bulk {
+    struct bulk_item *item;
+    size_t n;
+};
+
+rc bulk_read(struct sms *s, struct bulk *out, const char *root_cid, uint64_t index,
+             struct hash deal, struct err *e);
 
 /* What goes to the enclave (contents.c): the JSON inside `sealed`. *missing names the session error
  * when a secret that the deal needs is not there. */
