@@ -33,7 +33,11 @@ int cmd_image(int argc, char **argv);
 int cmd_market(int argc, char **argv);
 int cmd_scheduler(int argc, char **argv);
 int cmd_store(int argc, char **argv);
+int cmd_app(int argc, char **argv);
+int cmd_model(int argc, char **argv);
+int cmd_pool(int argc, char **argv);
 int cmd_up(int argc, char **argv);
+int cmd_wallet(int argc, char **argv);
 
 extern const struct command commands[]; /* ends with a row whose name is NULL */
 
