@@ -62,6 +62,21 @@ static const char *pick(const char *given, const char *found)
     return given != NULL ? given : found;
 }
 
+rc hub_of_node(struct address *out, const char *node, struct err *e)
+{
+    struct client *c;
+    json_t *reply = NULL;
+    TRY(client_open(&c, &(struct client_config){.url = node}, e));
+    rc r = client_rpc(c, &reply, "souk_contracts", NULL, e);
+    client_close(c);
+    JSON_FREE *hold = reply;
+    if (!rc_ok(r)) {
+        return err_wrap(e, r, "ask %s for its hub (another chain? give --hub ADDRESS)", node);
+    }
+    struct js top = js_top(hold), hub = js_key(&top, "hub");
+    return js_address(out, &hub, e);
+}
+
 static rc read_summary(struct session *s, struct err *e)
 {
     const char *path = session_fmt(s, "%s/up.json", s->state), *text = NULL;
@@ -86,11 +101,13 @@ static rc read_summary(struct session *s, struct err *e)
         (void)!rc_ok(hex_parse_address(&s->workerpool, text));
     }
     text = pick(s->o->hub, text_of(s, &top, "hub"));
-    if (s->node == NULL || text == NULL) {
-        return err_set(e, RC_CODE_NOT_FOUND,
-                       "no market found: %s is not there. Start one with `souk up`, or give --node "
-                       "and --hub",
-                       path);
+    if (s->node == NULL) {
+        return err_set(
+            e, RC_CODE_NOT_FOUND,
+            "no market found: %s is not there. Start one with `souk up`, or give --node URL", path);
+    }
+    if (text == NULL) {
+        return hub_of_node(&s->hub, s->node, e);
     }
     return rc_ok(hex_parse_address(&s->hub, text))
                ? RC_OK

@@ -47,6 +47,9 @@ struct session {
     uint64_t now_ms; /* when the command began, monotonic */
 };
 
+/* The hub that a souk node serves; NOT_FOUND for other chains, where it must be given. */
+rc hub_of_node(struct address *out, const char *node, struct err *e);
+
 /* Finds the market and opens a client. Names what is missing and how to give it. */
 rc session_open(struct session *s, const struct session_opts *o, struct err *e);
 void session_close(struct session *s);

@@ -13,6 +13,15 @@ const struct command commands[] = {
     {"run",         "run an image as a worker would, under limits", cmd_run},
     {"image",       "pack an application into an image, show it, verify it", cmd_image},
     {"up",          "start a whole market on this machine", cmd_up},
+    {"account",     "an account's escrow and reputation", cmd_account},
+    {"app",         "offer applications", cmd_app},
+    {"claim",       "money back for a task that nobody finished", cmd_claim},
+    {"model",       "offer trained models and data, encrypted", cmd_model},
+    {"pool",        "register and offer a workerpool", cmd_pool},
+    {"rent",        "rent an application with a model on somebody's machine", cmd_rent},
+    {"result",      "fetch and open results", cmd_result},
+    {"task",        "follow tasks", cmd_task},
+    {"wallet",      "keys and money", cmd_wallet},
     {NULL, NULL, NULL},
 };
 /* clang-format on */

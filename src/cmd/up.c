@@ -9,7 +9,9 @@
 
 #include "base/log.h"
 #include "cmd/cmd.h"
+#include "cmd/session.h"
 #include "cmd/up_int.h"
+#include "encoding/hex.h"
 #include "io/clock.h"
 #include "io/file.h"
 #include "io/json.h"
@@ -185,7 +187,14 @@ static rc start_sms(struct up *u, const char *node, struct err *e)
     up_arg(s, "--state", up_path(u, "sms"));
     up_arg(s, "--listen", at(u, u->set.sms_port));
     up_arg(s, "--node", node);
+    up_arg(s, "--hub", u->hub);
     up_arg(s, "--key-file", key_file(u, "sms-storage"));
+    if (strcmp(u->set.tee, "simulated") == 0) {
+        struct address tee;
+        char text[HEX_ADDRESS_MAX];
+        TRY(up_key(u, "simulated-tee", &tee, e));
+        up_arg(s, "--anchor", up_fmt(u, "simulated:%s", hex_address(text, tee)));
+    }
     up_arg(s, "--policy", u->set.policy != NULL ? u->set.policy : up_path(u, "policy.json"));
     return start(u, e);
 }
@@ -196,6 +205,7 @@ static rc start_market(struct up *u, const char *node, struct err *e)
     up_arg(s, "--state", up_path(u, "market"));
     up_arg(s, "--listen", at(u, u->set.market_port));
     up_arg(s, "--node", node);
+    up_arg(s, "--hub", u->hub);
     return start(u, e);
 }
 
@@ -221,6 +231,7 @@ static rc start_scheduler(struct up *u, const char *node, const char *sms, struc
     up_arg(s, "--state", up_path(u, "scheduler"));
     up_arg(s, "--listen", at(u, u->set.scheduler_port));
     up_arg(s, "--node", node);
+    up_arg(s, "--hub", u->hub);
     up_arg(s, "--sms", sms);
     up_arg(s, "--key", key_file(u, "scheduler"));
     up_arg(s, "--workerpool", u->workerpool);
@@ -237,6 +248,7 @@ static rc start_worker(struct up *u, uint64_t i, const struct urls *at_url, stru
     struct up_service *s = add(u, name, "worker");
     up_arg(s, "--state", up_path(u, name));
     up_arg(s, "--node", at_url->node);
+    up_arg(s, "--hub", u->hub);
     up_arg(s, "--scheduler", at_url->scheduler);
     up_arg(s, "--store", at_url->store);
     up_arg(s, "--gateway", at_url->gateway);
@@ -255,8 +267,11 @@ static rc start_worker(struct up *u, uint64_t i, const struct urls *at_url, stru
 static rc start_all(struct up *u, struct err *e)
 {
     struct urls url = {0};
+    struct address hub;
     TRY(start_node(u, e));
     url.node = last_ready(u, 0);
+    TRY(hub_of_node(&hub, url.node, e));
+    (void)hex_address(u->hub, hub);
     TRY(start_store(u, e));
     url.store = last_ready(u, 0);
     url.gateway = last_ready(u, 1);

@@ -166,9 +166,10 @@ rc up_write_summary(struct up *u, struct err *e)
 {
     static const char *const services[] = {"node", "store", "market", "sms", "scheduler"};
     char when[CLOCK_TEXT_MAX];
-    JSON_FREE *o = json_pack("{s:i, s:I, s:s, s:s, s:s}", "pid", (int)getpid(), "chainId",
-                             (json_int_t)u->set.chain_id, "tee", u->set.tee, "workerpool",
-                             u->workerpool, "started", clock_text(clock_wall_ms(), when));
+    JSON_FREE *o =
+        json_pack("{s:i, s:I, s:s, s:s, s:s, s:s}", "pid", (int)getpid(), "chainId",
+                  (json_int_t)u->set.chain_id, "hub", u->hub, "tee", u->set.tee, "workerpool",
+                  u->workerpool, "started", clock_text(clock_wall_ms(), when));
     for (size_t i = 0; i < ARRAY_LEN(services); i++) {
         set_str(o, services[i], ready_of(u, services[i]));
     }

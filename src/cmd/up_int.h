@@ -47,7 +47,7 @@ struct up {
     size_t n;
     struct loop *loop;
     struct loop_timer deadline; /* of the stop */
-    char workerpool[64];
+    char workerpool[64], hub[64];
     bool stopping;
     int status;
 };
