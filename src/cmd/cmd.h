@@ -35,6 +35,7 @@ int cmd_scheduler(int argc, char **argv);
 int cmd_store(int argc, char **argv);
 int cmd_account(int argc, char **argv);
 int cmd_claim(int argc, char **argv);
+int cmd_receipt(int argc, char **argv);
 int cmd_rent(int argc, char **argv);
 int cmd_result(int argc, char **argv);
 int cmd_task(int argc, char **argv);
