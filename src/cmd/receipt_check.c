@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* receipt_check.c - a receipt is read and every proof in it is checked, without any node: headers give
  * block hashes, Merkle proofs tie transactions and receipts to headers, signatures name the senders. */
-#include "chain/ledger/header.h"
+#include "chain/ledger/ledger.h"
 #include "cmd/receipt_int.h"
 #include "crypto/keccak.h"
 #include "encoding/hex.h"
@@ -68,8 +68,7 @@ static rc check_tx(struct proven_tx *t, struct arena *a, const struct block *b, 
     struct bytes raw, receipt, proven;
     struct js index = js_key(o, "index");
     const char *why = "";
-    *t = (struct proven_tx){
-        .block = b->number, .timestamp = b->timestamp, .block_hash = b->hash};
+    *t = (struct proven_tx){.block = b->number, .timestamp = b->timestamp, .block_hash = b->hash};
     TRY(js_u64(&t->index, &index, MPT_ITEMS_MAX, e));
     TRY(take_hex(&raw, a, o, "transaction", e));
     TRY(take_proof(&proof, a, o, "transactionProof", e));

@@ -309,7 +309,10 @@ static void put_net(char out[MONEY_MAX], const struct person *p)
     if (!plus) {
         (void)!u256_sub(&net, p->out, p->in);
     }
-    (void)snprintf(out, MONEY_MAX, "%s%.98s", u256_is_zero(net) ? " " : plus ? "+" : "-",
+    (void)snprintf(out, MONEY_MAX, "%s%.98s",
+                   u256_is_zero(net) ? " "
+                   : plus            ? "+"
+                                     : "-",
                    money(m, net));
 }
 
@@ -387,7 +390,8 @@ static void print_story(const struct story *s)
 int receipt_explain(const struct proven *p, struct arena *a, bool json)
 {
     struct story s = {.p = p, .a = a, .lines = json_array(), .good = true};
-    say(&s, true, "%zu transactions are proven to be in their blocks, each signed by its sender", p->n);
+    say(&s, true, "%zu transactions are proven to be in their blocks, each signed by its sender",
+        p->n);
     for (size_t c = 0; c < ARRAY_LEN(chapters); c++) {
         for (size_t i = 0; i < p->n; i++) {
             if (p->txs[i].ok && is_method(&p->txs[i], chapters[c].m)) {

@@ -18,6 +18,7 @@ const struct command commands[] = {
     {"claim",       "money back for a task that nobody finished", cmd_claim},
     {"model",       "offer trained models and data, encrypted", cmd_model},
     {"pool",        "register and offer a workerpool", cmd_pool},
+    {"receipt",     "prove a task, and check such a proof offline", cmd_receipt},
     {"rent",        "rent an application with a model on somebody's machine", cmd_rent},
     {"result",      "fetch and open results", cmd_result},
     {"task",        "follow tasks", cmd_task},

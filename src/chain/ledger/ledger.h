@@ -92,6 +92,10 @@ rc ledger_receipt_at(struct ledger *l, struct arena *a, uint64_t number, uint64_
 /* RLP of the signed transaction, as it was sent. */
 rc ledger_tx_raw(struct ledger *l, struct arena *a, struct hash hash, struct bytes *out);
 
+/* A header's RLP, as a node or a receipt gives it: hash and fields, extra data copied into `a`. For
+ * tools that check blocks without a chain. */
+rc header_parse(struct block *h, struct arena *a, struct bytes rlp, const char **why);
+
 /* --- logs --- */
 
 struct log_query {

@@ -209,7 +209,6 @@ struct place_key place_key(uint64_t block, uint64_t index);
 
 /* The header's RLP; its keccak is the block's hash. */
 void header_put(struct buf *b, const struct block *h);
-rc header_parse(struct block *h, struct arena *a, struct bytes rlp, const char **why);
 
 void bloom_add(uint8_t bloom[256], struct bytes item);
 void bloom_add_log(uint8_t bloom[256], const struct log *l);
