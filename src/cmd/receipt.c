@@ -13,6 +13,7 @@
 struct receipt_opts {
     struct session_opts so;
     const char *id, *out, *evidence;
+    uint64_t index;
 };
 
 struct place {
@@ -335,7 +336,7 @@ static rc make(struct session *s, void *opts, struct err *e)
     struct view_deal d;
     struct gather g = {0};
     char text[HEX_HASH_MAX];
-    TRY(task_find(s, &task, &t, o->id, e));
+    TRY(task_find(s, &task, &t, o->id, o->index, e));
     TRY(client_view_deal(s->client, &d, &s->a, t.dealid, e));
     TRY(find_places(s, &g, t.dealid, task, d.workerpool.pointer, e));
     JSON_FREE *receipt =
@@ -367,6 +368,7 @@ static rc make(struct session *s, void *opts, struct err *e)
 
 /* clang-format off */
 static const struct opt make_table[] = {
+    {"index", OPT_U64, offsetof(struct receipt_opts, index), "N", "0", 0, 0, "which task of a deal, counted from 0"},
     {"out", OPT_STR, offsetof(struct receipt_opts, out), "FILE", NULL, 0, 0, "where to write it (default: receipt-TASK.json)"},
     {"evidence", OPT_STR, offsetof(struct receipt_opts, evidence), "FILE", NULL, 0, 0, "JSON with the enclave's evidence, to be kept in the receipt"},
     SESSION_OPTS(struct receipt_opts), {.name = NULL},

@@ -200,7 +200,7 @@ rc result_fetch(struct session *s, const struct view_task *t, const char *dir, b
 }
 
 rc task_find(struct session *s, struct hash *task, struct view_task *out, const char *text,
-             struct err *e)
+             uint64_t index, struct err *e)
 {
     struct view_deal deal;
     struct hash id;
@@ -217,7 +217,11 @@ rc task_find(struct session *s, struct hash *task, struct view_task *out, const 
         return err_set(e, RC_CODE_NOT_FOUND, "there is no task and no deal %.66s", text);
     }
     TRY(r);
-    *task = order_task_id(id, u256_from(deal.bot_first));
+    if (index >= deal.bot_size) {
+        return err_set(e, RC_CODE_NOT_FOUND, "the deal has %llu tasks, counted from 0",
+                       (unsigned long long)deal.bot_size);
+    }
+    *task = order_task_id(id, u256_from(deal.bot_first + index));
     r = client_view_task(s->client, out, &s->a, *task, e);
     if (r.code == RC_CODE_NOT_FOUND) { /* agreed on, not begun */
         *out = (struct view_task){.status = TASK_UNSET, .dealid = id};
@@ -231,6 +235,7 @@ rc task_find(struct session *s, struct hash *task, struct view_task *out, const 
 struct result_opts {
     struct session_opts so;
     const char *id, *out;
+    uint64_t index;
 };
 
 static rc get(struct session *s, void *opts, struct err *e)
@@ -240,7 +245,7 @@ static rc get(struct session *s, void *opts, struct err *e)
     struct view_task t;
     bool encrypted;
     char id[HEX_HASH_MAX];
-    TRY(task_find(s, &task, &t, o->id, e));
+    TRY(task_find(s, &task, &t, o->id, o->index, e));
     const char *dir = o->out != NULL ? o->out : session_fmt(s, "result-%.10s", hex_hash(id, task));
     TRY(result_fetch(s, &t, dir, &encrypted, e));
     if (o->so.json) {
@@ -254,6 +259,7 @@ static rc get(struct session *s, void *opts, struct err *e)
 
 /* clang-format off */
 static const struct opt table[] = {
+    {"index", OPT_U64, offsetof(struct result_opts, index), "N", "0", 0, 0, "which task of a deal, counted from 0"},
     {"out", OPT_STR, offsetof(struct result_opts, out), "DIR", NULL, 0, 0, "folder to unpack into (default: result-TASK)"},
     SESSION_SIGNER(struct result_opts), SESSION_SERVICES(struct result_opts), SESSION_OPTS(struct result_opts), {.name = NULL},
 };

@@ -10,7 +10,7 @@
 struct task_opts {
     struct session_opts so;
     const char *id;
-    uint64_t timeout_ms;
+    uint64_t timeout_ms, index;
 };
 
 static json_t *task_json(struct hash id, const struct view_task *t)
@@ -69,7 +69,7 @@ static rc show(struct session *s, void *opts, struct err *e)
     const struct task_opts *o = opts;
     struct hash id;
     struct view_task t;
-    TRY(task_find(s, &id, &t, o->id, e));
+    TRY(task_find(s, &id, &t, o->id, o->index, e));
     if (o->so.json) {
         print_json(task_json(id, &t));
         return RC_OK;
@@ -82,7 +82,7 @@ static rc watch(struct session *s, void *opts, struct err *e)
     const struct task_opts *o = opts;
     struct hash id;
     struct view_task t;
-    TRY(task_find(s, &id, &t, o->id, e));
+    TRY(task_find(s, &id, &t, o->id, o->index, e));
     TRY(task_wait(s, &t, id, o->timeout_ms, true, e));
     if (o->so.json) {
         print_json(task_json(id, &t));
@@ -101,7 +101,7 @@ static rc claim(struct session *s, void *opts, struct err *e)
     struct client_receipt receipt;
     BUF_FREE data = buf_new(4096);
     TRY(session_signer(s, e));
-    TRY(task_find(s, &id, &t, o->id, e));
+    TRY(task_find(s, &id, &t, o->id, o->index, e));
     if (t.status == TASK_UNSET) { /* never begun: initialize and claim at once */
         struct view_deal d;
         TRY(client_view_deal(s->client, &d, &s->a, t.dealid, e));
@@ -156,9 +156,12 @@ static rc account(struct session *s, void *opts, struct err *e)
 
 /* clang-format off */
 #define TIMEOUT {"timeout", OPT_MS, offsetof(struct task_opts, timeout_ms), "TIME", "10m", 1, 0, "give up waiting after this time; the task goes on"}
-static const struct opt show_table[] = {SESSION_OPTS(struct task_opts), {.name = NULL}};
-static const struct opt watch_table[] = {TIMEOUT, SESSION_OPTS(struct task_opts), {.name = NULL}};
-static const struct opt claim_table[] = {SESSION_SIGNER(struct task_opts), SESSION_OPTS(struct task_opts), {.name = NULL}};
+#define INDEX {"index", OPT_U64, offsetof(struct task_opts, index), "N", "0", 0, 0, "which task of a deal, counted from 0"}
+static const struct opt show_table[] = {INDEX, SESSION_OPTS(struct task_opts), {.name = NULL}};
+static const struct opt watch_table[] = {INDEX, TIMEOUT, SESSION_OPTS(struct task_opts), {.name = NULL}};
+static const struct opt claim_table[] = {INDEX, SESSION_SIGNER(struct task_opts), SESSION_OPTS(struct task_opts), {.name = NULL}};
+
+static const struct opt account_table[] = {SESSION_OPTS(struct task_opts), {.name = NULL}};
 
 static const struct opts show_options = {.command = "task show", .args = "TASK|DEAL", .args_min = 1, .args_max = 1, .table = show_table,
     .summary = "Where a task stands: status, workers, votes, result.", .example = "  souk task show 0x5c75bb…"};
@@ -167,7 +170,7 @@ static const struct opts watch_options = {.command = "task watch", .args = "TASK
 static const struct opts claim_options = {.command = "claim", .args = "TASK|DEAL", .args_min = 1, .args_max = 1, .table = claim_table,
     .summary = "After a task's final deadline: ends it, gives the requester his money back and fines the pool. Anyone may.",
     .example = "  souk claim 0x5c75bb… --wallet alice"};
-static const struct opts account_options = {.command = "account", .args = "NAME|ADDRESS", .args_min = 1, .args_max = 1, .table = show_table,
+static const struct opts account_options = {.command = "account", .args = "NAME|ADDRESS", .args_min = 1, .args_max = 1, .table = account_table,
     .summary = "An account's escrow, what deals have locked of it, and its reputation.", .example = "  souk account worker-1"};
 /* clang-format on */
 
