@@ -336,7 +336,7 @@ static rc make(struct session *s, void *opts, struct err *e)
     struct view_deal d;
     struct gather g = {0};
     char text[HEX_HASH_MAX];
-    TRY(task_find(s, &task, &t, o->id, o->index, e));
+    TRY(task_lookup(s, &task, &t, o->id, o->index, e));
     TRY(client_view_deal(s->client, &d, &s->a, t.dealid, e));
     TRY(find_places(s, &g, t.dealid, task, d.workerpool.pointer, e));
     JSON_FREE *receipt =

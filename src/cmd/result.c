@@ -199,7 +199,7 @@ rc result_fetch(struct session *s, const struct view_task *t, const char *dir, b
     return err_wrap(e, r, "result");
 }
 
-rc task_find(struct session *s, struct hash *task, struct view_task *out, const char *text,
+rc task_lookup(struct session *s, struct hash *task, struct view_task *out, const char *text,
              uint64_t index, struct err *e)
 {
     struct view_deal deal;
@@ -245,7 +245,7 @@ static rc get(struct session *s, void *opts, struct err *e)
     struct view_task t;
     bool encrypted;
     char id[HEX_HASH_MAX];
-    TRY(task_find(s, &task, &t, o->id, o->index, e));
+    TRY(task_lookup(s, &task, &t, o->id, o->index, e));
     const char *dir = o->out != NULL ? o->out : session_fmt(s, "result-%.10s", hex_hash(id, task));
     TRY(result_fetch(s, &t, dir, &encrypted, e));
     if (o->so.json) {

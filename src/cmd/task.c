@@ -69,7 +69,7 @@ static rc show(struct session *s, void *opts, struct err *e)
     const struct task_opts *o = opts;
     struct hash id;
     struct view_task t;
-    TRY(task_find(s, &id, &t, o->id, o->index, e));
+    TRY(task_lookup(s, &id, &t, o->id, o->index, e));
     if (o->so.json) {
         print_json(task_json(id, &t));
         return RC_OK;
@@ -82,7 +82,7 @@ static rc watch(struct session *s, void *opts, struct err *e)
     const struct task_opts *o = opts;
     struct hash id;
     struct view_task t;
-    TRY(task_find(s, &id, &t, o->id, o->index, e));
+    TRY(task_lookup(s, &id, &t, o->id, o->index, e));
     TRY(task_wait(s, &t, id, o->timeout_ms, true, e));
     if (o->so.json) {
         print_json(task_json(id, &t));
@@ -101,7 +101,7 @@ static rc claim(struct session *s, void *opts, struct err *e)
     struct client_receipt receipt;
     BUF_FREE data = buf_new(4096);
     TRY(session_signer(s, e));
-    TRY(task_find(s, &id, &t, o->id, o->index, e));
+    TRY(task_lookup(s, &id, &t, o->id, o->index, e));
     if (t.status == TASK_UNSET) { /* never begun: initialize and claim at once */
         struct view_deal d;
         TRY(client_view_deal(s->client, &d, &s->a, t.dealid, e));
