@@ -90,8 +90,9 @@ static rc publish(struct session *s, void *opts, struct err *e)
         TRY(sell(s, o, app, &hash, e));
     }
     if (o->so.json) {
-        print_json(json_pack("{s:s, s:o, s:s, s:s, s:o}", "name", o->name, "app", json_addr(app),
-                             "digest", image.digest, "cid", cid, "orderHash", json_hash(hash)));
+        print_json(json_pack("{s:s, s:o, s:s, s:s, s:o}", "name", o->name, "app",
+                             json_address_text(app), "digest", image.digest, "cid", cid,
+                             "orderHash", json_hash_text(hash)));
     } else {
         (void)printf("application %s is at %s: image %.19s…, %s a task\n", o->name,
                      hex_address(addr, app), image.digest, money(m, price));

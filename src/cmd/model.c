@@ -107,8 +107,9 @@ static rc publish(struct session *s, void *opts, struct err *e)
     TRY(sell(s, o, dataset, &hash, e));
     if (o->so.json) {
         print_json(json_pack("{s:s, s:o, s:o, s:s, s:o, s:I}", "name", o->name, "dataset",
-                             json_addr(dataset), "checksum", json_hash(checksum), "cid", cid,
-                             "orderHash", json_hash(hash), "size", (json_int_t)cipher.n));
+                             json_address_text(dataset), "checksum", json_hash_text(checksum),
+                             "cid", cid, "orderHash", json_hash_text(hash), "size",
+                             (json_int_t)cipher.n));
     } else {
         (void)printf(
             "model %s is at %s: %zu bytes, encrypted; %s a task; the key is with the secret "

@@ -29,7 +29,7 @@ static rc create(struct session *s, void *opts, struct err *e)
                      METHOD_workerpoolRegistry_predictWorkerpool,
                      METHOD_workerpoolRegistry_createWorkerpool, buf_bytes(&args), e));
     if (o->so.json) {
-        print_json(json_pack("{s:o, s:b}", "workerpool", json_addr(pool), "created", made));
+        print_json(json_pack("{s:o, s:b}", "workerpool", json_address_text(pool), "created", made));
     } else {
         (void)printf("workerpool %s %s\n", hex_address(addr, pool),
                      made ? "is registered" : "was registered before");
@@ -64,8 +64,8 @@ static rc publish(struct session *s, void *opts, struct err *e)
     order.sign = BYTES_OF(sign);
     TRY(order_publish(s, &hash, ORDER_WORKERPOOL, json_workerpool_order(&order), e));
     if (o->so.json) {
-        print_json(json_pack("{s:o, s:o}", "workerpool", json_addr(order.workerpool), "orderHash",
-                             json_hash(hash)));
+        print_json(json_pack("{s:o, s:o}", "workerpool", json_address_text(order.workerpool),
+                             "orderHash", json_hash_text(hash)));
     } else {
         (void)printf(
             "workerpool %s offers %llu tasks of category %llu, trust up to %llu, at %s each\n",

@@ -339,10 +339,10 @@ static rc make(struct session *s, void *opts, struct err *e)
     TRY(task_lookup(s, &task, &t, o->id, o->index, e));
     TRY(client_view_deal(s->client, &d, &s->a, t.dealid, e));
     TRY(find_places(s, &g, t.dealid, task, d.workerpool.pointer, e));
-    JSON_FREE *receipt =
-        json_pack("{s:s, s:i, s:I, s:o, s:o, s:o, s:I}", "souk", "receipt", "version",
-                  RECEIPT_VERSION, "chainId", (json_int_t)s->chain_id, "hub", json_addr(s->hub),
-                  "deal", json_hash(t.dealid), "task", json_hash(task), "index", (json_int_t)t.idx);
+    JSON_FREE *receipt = json_pack(
+        "{s:s, s:i, s:I, s:o, s:o, s:o, s:I}", "souk", "receipt", "version", RECEIPT_VERSION,
+        "chainId", (json_int_t)s->chain_id, "hub", json_address_text(s->hub), "deal",
+        json_hash_text(t.dealid), "task", json_hash_text(task), "index", (json_int_t)t.idx);
     json_t *blocks = json_array();
     (void)json_object_set_new(receipt, "blocks", blocks);
     TRY(add_blocks(s, blocks, &g, e));
@@ -355,7 +355,7 @@ static rc make(struct session *s, void *opts, struct err *e)
     TRY(buf_end(&out));
     TRY(file_write(path, buf_bytes(&out), 0644, e));
     if (o->so.json) {
-        print_json(json_pack("{s:s, s:o, s:I}", "file", path, "task", json_hash(task), "bytes",
+        print_json(json_pack("{s:s, s:o, s:I}", "file", path, "task", json_hash_text(task), "bytes",
                              (json_int_t)out.n));
     } else {
         (void)printf("%s: %zu transactions; explain it with `souk receipt show %s`\n", path, g.n,

@@ -335,8 +335,8 @@ static json_t *people_json(const struct story *s)
         char net[MONEY_MAX];
         put_net(net, &s->who[i]);
         (void)json_array_append_new(
-            list, json_pack("{s:o, s:s, s:o, s:o, s:s}", "address", json_addr(s->who[i].a), "role",
-                            s->who[i].role != NULL ? s->who[i].role : "", "in",
+            list, json_pack("{s:o, s:s, s:o, s:o, s:s}", "address", json_address_text(s->who[i].a),
+                            "role", s->who[i].role != NULL ? s->who[i].role : "", "in",
                             json_u256(s->who[i].in), "out", json_u256(s->who[i].out), "net", net));
     }
     return list;
@@ -349,7 +349,7 @@ static json_t *blocks_json(const struct proven *p)
         if (i == 0 || p->txs[i].block != p->txs[i - 1].block) {
             (void)json_array_append_new(list, json_pack("{s:I, s:o}", "number",
                                                         (json_int_t)p->txs[i].block, "hash",
-                                                        json_hash(p->txs[i].block_hash)));
+                                                        json_hash_text(p->txs[i].block_hash)));
         }
     }
     return list;
@@ -406,8 +406,8 @@ int receipt_explain(const struct proven *p, struct arena *a, bool json)
     count_money(&s);
     if (json) {
         print_json(json_pack("{s:b, s:o, s:o, s:O, s:o, s:o}", "ok", s.good, "task",
-                             json_hash(p->task), "deal", json_hash(p->deal), "checks", s.lines,
-                             "people", people_json(&s), "blocks", blocks_json(p)));
+                             json_hash_text(p->task), "deal", json_hash_text(p->deal), "checks",
+                             s.lines, "people", people_json(&s), "blocks", blocks_json(p)));
     } else {
         print_story(&s);
     }

@@ -275,9 +275,9 @@ static rc report(struct session *s, const struct rent_opts *o, const struct rent
 {
     char deal[HEX_HASH_MAX], m[MONEY_MAX];
     if (o->so.json) {
-        print_json(json_pack("{s:o, s:o, s:o, s:I, s:s, s:s, s:b, s:I}", "deal", json_hash(r->deal),
-                             "task", json_hash(task), "price", json_u256(r->price), "tasks",
-                             (json_int_t)r->matched, "status",
+        print_json(json_pack("{s:o, s:o, s:o, s:I, s:s, s:s, s:b, s:I}", "deal",
+                             json_hash_text(r->deal), "task", json_hash_text(task), "price",
+                             json_u256(r->price), "tasks", (json_int_t)r->matched, "status",
                              t != NULL ? task_status_text(t->status) : "matched", "folder",
                              dir != NULL ? dir : "", "encrypted", encrypted, "ms",
                              (json_int_t)(clock_mono_ms() - s->now_ms)));

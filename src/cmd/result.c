@@ -200,7 +200,7 @@ rc result_fetch(struct session *s, const struct view_task *t, const char *dir, b
 }
 
 rc task_lookup(struct session *s, struct hash *task, struct view_task *out, const char *text,
-             uint64_t index, struct err *e)
+               uint64_t index, struct err *e)
 {
     struct view_deal deal;
     struct hash id;
@@ -249,8 +249,8 @@ static rc get(struct session *s, void *opts, struct err *e)
     const char *dir = o->out != NULL ? o->out : session_fmt(s, "result-%.10s", hex_hash(id, task));
     TRY(result_fetch(s, &t, dir, &encrypted, e));
     if (o->so.json) {
-        print_json(json_pack("{s:o, s:s, s:b, s:o}", "task", json_hash(task), "folder", dir,
-                             "encrypted", encrypted, "digest", json_hash(t.result_digest)));
+        print_json(json_pack("{s:o, s:s, s:b, s:o}", "task", json_hash_text(task), "folder", dir,
+                             "encrypted", encrypted, "digest", json_hash_text(t.result_digest)));
     } else {
         (void)printf("%s%s\n", dir, encrypted ? " (was encrypted for you)" : "");
     }

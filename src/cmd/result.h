@@ -24,6 +24,6 @@ rc result_key(struct session *s, struct secret *private_pem, struct buf *pub, st
 
 /* A task id, or a deal id, of which the task with this index (counted from the deal's first) is meant. */
 rc task_lookup(struct session *s, struct hash *task, struct view_task *out, const char *text,
-             uint64_t index, struct err *e);
+               uint64_t index, struct err *e);
 
 #endif /* SOUK_CMD_RESULT_H */

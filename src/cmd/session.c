@@ -278,13 +278,13 @@ void print_json(json_t *take)
     json_decref(take);
 }
 
-json_t *json_hash(struct hash h)
+json_t *json_hash_text(struct hash h)
 {
     char text[HEX_HASH_MAX];
     return json_string(hex_hash(text, h));
 }
 
-json_t *json_addr(struct address a)
+json_t *json_address_text(struct address a)
 {
     char text[HEX_ADDRESS_MAX];
     return json_string(hex_address(text, a));

@@ -84,8 +84,8 @@ rc money_parse(struct u256 *out, const char *text, struct err *e);
 /* Prints and drops a JSON value, on one line. */
 void print_json(json_t *take);
 
-json_t *json_hash(struct hash h);
-json_t *json_addr(struct address a);
+json_t *json_hash_text(struct hash h);
+json_t *json_address_text(struct address a);
 json_t *json_u256(struct u256 v); /* decimal string */
 
 /* Runs `verb` with an open session and prints its error: the exit status. */

@@ -18,13 +18,13 @@ static json_t *task_json(struct hash id, const struct view_task *t)
     static const char *const names[] = {"UNSET", "ACTIVE", "REVEALING", "COMPLETED", "FAILED"};
     json_t *workers = json_array();
     for (size_t i = 0; i < t->n_contributors; i++) {
-        (void)json_array_append_new(workers, json_addr(t->contributors[i]));
+        (void)json_array_append_new(workers, json_address_text(t->contributors[i]));
     }
-    return json_pack("{s:o, s:o, s:I, s:s, s:I, s:I, s:o, s:o, s:s%}", "task", json_hash(id),
-                     "deal", json_hash(t->dealid), "index", (json_int_t)t->idx, "status",
+    return json_pack("{s:o, s:o, s:I, s:s, s:I, s:I, s:o, s:o, s:s%}", "task", json_hash_text(id),
+                     "deal", json_hash_text(t->dealid), "index", (json_int_t)t->idx, "status",
                      names[t->status], "contributionDeadline", (json_int_t)t->contribution_deadline,
                      "finalDeadline", (json_int_t)t->final_deadline, "workers", workers, "digest",
-                     json_hash(t->result_digest), "results", (const char *)t->results.p,
+                     json_hash_text(t->result_digest), "results", (const char *)t->results.p,
                      t->results.n);
 }
 
@@ -125,8 +125,8 @@ static rc claim(struct session *s, void *opts, struct err *e)
     }
     TRY(r);
     if (o->so.json) {
-        print_json(json_pack("{s:b, s:o, s:o}", "ok", 1, "task", json_hash(id), "transaction",
-                             json_hash(tx.hash)));
+        print_json(json_pack("{s:b, s:o, s:o}", "ok", 1, "task", json_hash_text(id), "transaction",
+                             json_hash_text(tx.hash)));
     } else {
         (void)printf("claimed: the requester has the money back, the pool has lost its stake\n");
     }
@@ -144,7 +144,7 @@ static rc account(struct session *s, void *opts, struct err *e)
     TRY(client_view_account(s->client, &acc, who, e));
     TRY(client_view_score(s->client, &score, who, e));
     if (o->so.json) {
-        print_json(json_pack("{s:o, s:o, s:o, s:o}", "address", json_addr(who), "stake",
+        print_json(json_pack("{s:o, s:o, s:o, s:o}", "address", json_address_text(who), "stake",
                              json_u256(acc.stake), "locked", json_u256(acc.locked), "score",
                              json_u256(score)));
     } else {

@@ -65,7 +65,7 @@ static json_t *balances_json(const char *name, struct address who, const struct 
     if (name != NULL) {
         (void)json_object_set_new(o, "name", json_string(name));
     }
-    (void)json_object_set_new(o, "address", json_addr(who));
+    (void)json_object_set_new(o, "address", json_address_text(who));
     (void)json_object_set_new(o, "native", json_u256(b->native));
     (void)json_object_set_new(o, "rlc", json_u256(b->rlc));
     (void)json_object_set_new(o, "stake", json_u256(b->stake));
