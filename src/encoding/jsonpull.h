@@ -38,6 +38,10 @@ bool jp_key(struct jp *j, struct bytes *key);
 bool jp_elem(struct jp *j);
 
 struct bytes jp_string(struct jp *j);
+
+/* The same without a look at the characters: for long text that the caller decodes strictly, so that
+ * an escape or a control character fails there. */
+struct bytes jp_unchecked(struct jp *j);
 uint64_t jp_u64(struct jp *j); /* digits only, below 2^63 */
 bool jp_bool(struct jp *j);
 

@@ -264,14 +264,15 @@ static bool answer_raw(struct rpc *rpc, struct arena *a, const struct call *c, s
 
 /* --- reading --- */
 
-/* The plain form of a signed transaction's params: ["0x…"] and nothing else. Decoded into a. */
-static bool plain_raw(struct arena *a, struct bytes params, struct call *c)
+/* The plain form of a signed transaction's params: ["0x…"] and nothing else, taken from j and decoded
+ * into a. False leaves j where it was. */
+static bool take_raw(struct jp *j, struct arena *a, struct call *c)
 {
-    struct jp j = jp_of(params);
-    jp_array(&j);
-    struct bytes s = jp_elem(&j) ? jp_string(&j) : (struct bytes){0};
-    bool more = jp_elem(&j);
-    if (more || !rc_ok(jp_end(&j)) || s.n < 4 || s.n % 2 != 0 || s.n / 2 > RPC_DATA_MAX ||
+    struct jp at = *j;
+    jp_array(&at);
+    struct bytes s = jp_elem(&at) ? jp_unchecked(&at) : (struct bytes){0};
+    bool more = jp_elem(&at);
+    if (more || at.bad != NULL || s.n < 4 || s.n % 2 != 0 || s.n / 2 > RPC_DATA_MAX ||
         s.p[0] != '0' || s.p[1] != 'x') {
         return false;
     }
@@ -282,6 +283,7 @@ static bool plain_raw(struct arena *a, struct bytes params, struct call *c)
     }
     c->text = s;
     c->raw = (struct bytes){p, n};
+    *j = at;
     return true;
 }
 
@@ -330,7 +332,11 @@ static bool read_call(struct jp *j, struct arena *a, struct call *c)
             c->method = jp_string(j);
         } else if (bytes_eq(key, BYTES_LIT("params"))) {
             bit = 8;
-            params = jp_skip(j);
+            c->is_raw = bytes_eq(c->method, BYTES_LIT("eth_sendRawTransaction")) &&
+                        (seen & bit) == 0 && take_raw(j, a, c);
+            if (!c->is_raw) {
+                params = jp_skip(j);
+            }
         }
         if (bit == 0 || (seen & bit) != 0) {
             return false;
@@ -340,8 +346,7 @@ static bool read_call(struct jp *j, struct arena *a, struct call *c)
     if (j->bad != NULL || (seen & 5) != 5 || !plain_id(c->id)) {
         return false;
     }
-    c->is_raw = bytes_eq(c->method, BYTES_LIT("eth_sendRawTransaction")) && plain_raw(a, params, c);
-    if (!c->is_raw && params.n > 0) {
+    if (params.n > 0) {
         c->params = json_parse(params, RPC_DEPTH_MAX, NULL);
         return c->params != NULL;
     }
