@@ -40,6 +40,7 @@ int cmd_rent(int argc, char **argv);
 int cmd_result(int argc, char **argv);
 int cmd_task(int argc, char **argv);
 int cmd_app(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
 int cmd_model(int argc, char **argv);
 int cmd_pool(int argc, char **argv);
 int cmd_up(int argc, char **argv);

@@ -16,6 +16,7 @@ const struct command commands[] = {
     {"account",     "an account's escrow and reputation", cmd_account},
     {"app",         "offer applications", cmd_app},
     {"claim",       "money back for a task that nobody finished", cmd_claim},
+    {"doctor",      "can this machine run souk?", cmd_doctor},
     {"model",       "offer trained models and data, encrypted", cmd_model},
     {"pool",        "register and offer a workerpool", cmd_pool},
     {"receipt",     "prove a task, and check such a proof offline", cmd_receipt},
