@@ -11,6 +11,7 @@ struct task_opts {
     struct session_opts so;
     const char *id;
     uint64_t timeout_ms, index;
+    bool all;
 };
 
 static json_t *task_json(struct hash id, const struct view_task *t)
@@ -77,13 +78,38 @@ static rc show(struct session *s, void *opts, struct err *e)
     return print_task(s, id, &t, e);
 }
 
+/* Every task of the deal, one after another. */
+static rc watch_all(struct session *s, const struct task_opts *o, struct hash deal, struct err *e)
+{
+    struct view_deal d;
+    uint64_t failed = 0;
+    TRY(client_view_deal(s->client, &d, &s->a, deal, e));
+    for (uint64_t i = 0; i < d.bot_size; i++) {
+        struct view_task t;
+        TRY(task_wait(s, &t, order_task_id(deal, u256_from(d.bot_first + i)), o->timeout_ms, false,
+                      e));
+        failed += t.status != TASK_COMPLETED;
+    }
+    if (o->so.json) {
+        print_json(json_pack("{s:o, s:I, s:I}", "deal", json_hash_text(deal), "tasks",
+                             (json_int_t)d.bot_size, "failed", (json_int_t)failed));
+    } else {
+        (void)printf("%llu tasks done, %llu failed\n", (unsigned long long)d.bot_size,
+                     (unsigned long long)failed);
+    }
+    return failed == 0 ? RC_OK : err_set(e, RC_CODE_IO, "tasks failed");
+}
+
 static rc watch(struct session *s, void *opts, struct err *e)
 {
     const struct task_opts *o = opts;
     struct hash id;
     struct view_task t;
     TRY(task_lookup(s, &id, &t, o->id, o->index, e));
-    TRY(task_wait(s, &t, id, o->timeout_ms, true, e));
+    if (o->all) {
+        return watch_all(s, o, t.dealid, e);
+    }
+    TRY(task_wait(s, &t, id, o->timeout_ms, !o->so.json, e));
     if (o->so.json) {
         print_json(task_json(id, &t));
     } else {
@@ -158,7 +184,7 @@ static rc account(struct session *s, void *opts, struct err *e)
 #define TIMEOUT {"timeout", OPT_MS, offsetof(struct task_opts, timeout_ms), "TIME", "10m", 1, 0, "give up waiting after this time; the task goes on"}
 #define INDEX {"index", OPT_U64, offsetof(struct task_opts, index), "N", "0", 0, 0, "which task of a deal, counted from 0"}
 static const struct opt show_table[] = {INDEX, SESSION_OPTS(struct task_opts), {.name = NULL}};
-static const struct opt watch_table[] = {INDEX, TIMEOUT, SESSION_OPTS(struct task_opts), {.name = NULL}};
+static const struct opt watch_table[] = {INDEX, TIMEOUT, {"all", OPT_FLAG, offsetof(struct task_opts, all), NULL, NULL, 0, 0, "wait for every task of the deal"}, SESSION_OPTS(struct task_opts), {.name = NULL}};
 static const struct opt claim_table[] = {INDEX, SESSION_SIGNER(struct task_opts), SESSION_OPTS(struct task_opts), {.name = NULL}};
 
 static const struct opt account_table[] = {SESSION_OPTS(struct task_opts), {.name = NULL}};

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""demolib - a running `souk up` and its verbs, for the demo, the benchmarks and the tests."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+SOUK = os.path.join(TOP, "build/release/souk")
+APPS = os.path.join(TOP, "build/apps")
+CACHE = os.environ.get("SOUK_CACHE", os.path.expanduser("~/.cache/souk"))
+NRLC = 10**9
+FLASH = 5  # the demo's own category: tasks of one second, so that a deadline can be waited for
+
+
+class Failed(Exception):
+    pass
+
+
+def rlc(nrlc):
+    return f"{nrlc / NRLC:+.4g} RLC" if nrlc else "0 RLC"
+
+
+class Market:
+    """A running `souk up` and the verbs used on it."""
+
+    def __init__(self, state):
+        self.state = state
+        self.children = []
+        self.t0 = time.monotonic()
+
+    def run(self, *args, check=True, as_json=True):
+        argv = [SOUK, *map(str, args), "--state", self.state] + (["--json"] if as_json else [])
+        p = subprocess.run(argv, capture_output=True, text=True, timeout=300)
+        if check and p.returncode != 0:
+            raise Failed(f"souk {' '.join(map(str, args))}\n{p.stderr.strip()}")
+        return json.loads(p.stdout) if as_json and p.returncode == 0 else p
+
+    def up(self, workers=2, slots=2, *more):
+        """Starts everything on free ports; the category FLASH has tasks of one second."""
+        t = time.monotonic()
+        genesis = os.path.join(self.state, "demo-genesis.json")
+        names = [("XS", 300), ("S", 1200), ("M", 3600), ("L", 10800), ("XL", 36000), ("flash", 1)]
+        with open(genesis, "w", encoding="utf-8") as f:
+            json.dump({"categories": [{"name": n, "description": '""', "workClockTimeRef": s} for n, s in names]}, f)
+        ports = [a for s in ("node", "store", "gateway", "market", "sms", "scheduler") for a in (f"--{s}-port", "0")]
+        self.up_process = self.spawn("up", "--state", self.state, "--tee", "simulated", "--workers", str(workers),
+                                     "--slots", str(slots), "--genesis", genesis, "--log-level", "info", "--json", *ports, *more,
+                                     stdout=subprocess.PIPE)
+        line = self.up_process.stdout.readline()
+        if not line:
+            raise Failed(f"souk up did not start; its words are in {self.state}/log")
+        self.info = json.loads(line)
+        self.ready_ms = round((time.monotonic() - t) * 1000)
+
+    def spawn(self, *args, stdout=None):
+        log = open(os.path.join(self.state, f"demo-{args[0]}.log"), "ab")
+        p = subprocess.Popen([SOUK, *args], stdout=stdout or log, stderr=log, text=True)
+        self.children.append(p)
+        return p
+
+    def stop(self):
+        for p in reversed(self.children):
+            if p.poll() is None:
+                p.send_signal(signal.SIGTERM)
+        for p in self.children:
+            try:
+                p.wait(timeout=15)
+            except subprocess.TimeoutExpired:
+                p.kill()
+
+    def wallets(self):
+        return {w["name"]: int(w["stake"]) + int(w["locked"]) for w in self.run("wallet", "list")}
+
+    def new_wallet(self, name, deposit):
+        self.run("wallet", "new", name)
+        self.run("wallet", "fund", name, deposit + 10)
+        if deposit:
+            self.run("wallet", "deposit", deposit, "--wallet", name)
