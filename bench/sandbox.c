@@ -75,8 +75,9 @@ static rc run(const char *file, const char *program, size_t n, const char *tmp, 
         TRY(dir_remove(out, e));
     }
     double b = median_ms(in_box, n), p = median_ms(plain, n);
-    (void)printf("{\"sandbox_ms\": %.2f, \"bare_ms\": %.2f, \"overhead_ms\": %.2f, \"runs\": %zu}\n", b,
-                 p, b - p, n);
+    (void)printf(
+        "{\"sandbox_ms\": %.2f, \"bare_ms\": %.2f, \"overhead_ms\": %.2f, \"runs\": %zu}\n", b, p,
+        b - p, n);
     arena_reset(&a);
     return RC_OK;
 }
