@@ -4,9 +4,11 @@
 
 /* ledger.h - the chain: Ethereum transactions in, Ethereum blocks and receipts out, on LMDB.
  *
- * One thread owns a ledger. Every block is one durable commit: what a read shows survives a loss of
- * power. Records given out live in the arena that the caller passes. Numbers of blocks count from
- * 0, the genesis. */
+ * One thread owns a ledger and makes every call; threads of its own only recover signatures and
+ * hash, and are idle whenever a call returned. Every block is one durable commit: what a read shows
+ * survives a loss of power. Records given out live in the arena that the caller passes. Numbers of
+ * blocks count from 0, the genesis. A block's time is at least its parent's: many blocks may stand in
+ * one second. CORRUPT from any call means a fault of ours or damaged data: stop the process. */
 
 #include "base/arena.h"
 #include "base/u256.h"
@@ -24,6 +26,7 @@ struct ledger_config {
     unsigned threads;       /* for signature recovery; 0: one a core */
     bool allow_unprotected; /* transactions without chain id (before EIP-155) */
     bool dev;               /* the dev_ functions below may be called */
+    bool unsafe;            /* commits are not synced to disk: for scratch copies only */
 };
 
 rc ledger_open(struct ledger **out, const struct ledger_config *cfg, struct err *e);
@@ -136,7 +139,8 @@ struct call_msg {
 
 enum call_outcome { CALL_OK, CALL_REVERTED, CALL_OUT_OF_GAS, CALL_NO_FUNDS };
 
-/* Runs a message on the state of a block without keeping what it changes. *ret: return data, or the
+/* Runs a message on the state of a block (of the newest one: as if in a block made now, so that
+ * deadlines are met or missed as they would be when it was sent) without keeping what it changes. *ret: return data, or the
  * revert's; *gas_used: what a transaction would be charged. */
 rc ledger_call(struct ledger *l, struct arena *a, uint64_t number, const struct call_msg *m,
                enum call_outcome *how, struct bytes *ret, uint64_t *gas_used, struct err *e);

@@ -3,38 +3,43 @@
 
 #include <errno.h>
 #include <lmdb.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
-#include "io/file.h"
+#include "base/log.h"
 
-/* Address space, not disk: the file grows as it is used. 1 TiB fits every machine we run on; where
- * the system refuses (a limit on address space) smaller ones are tried. */
-#define MAP_MAX ((size_t)1 << 40)
-#define MAP_MIN ((size_t)1 << 30)
+/* The map is address space, not memory: it starts wide and doubles while more than half is used, so
+ * that one block always finds room (a block is bounded far below half the smallest map). */
+#define MAP_MIN ((size_t)16 << 30)
 
-static const char *const names[TABLE_COUNT] = {"meta",   "state", "tree",    "undo",  "undo-key",
-                                               "header", "tx",    "receipt", "place", "log"};
+static const char *const names[T_COUNT] = {"meta", "state", "tree", "undo", "block",
+                                           "body", "hash",  "tx",   "log"};
 
 struct store {
     MDB_env *env;
-    MDB_dbi dbi[TABLE_COUNT];
-    MDB_txn *write; /* of the block being made */
-    MDB_txn *read;  /* renewed lazily; NULL or reset when a write transaction is open */
-    bool read_live;
-    char path[FILE_PATH_MAX];
+    MDB_dbi dbi[T_COUNT];
+    MDB_txn *read; /* reset while nothing is read */
+    MDB_cursor *cursor[T_COUNT];
+    bool reading;
+    MDB_txn *write;
+    rc broken; /* first failure of the open write */
+    size_t page, map;
 };
 
-static rc fail(struct err *e, const char *what, int code)
+static rc fault(int code, const char *what, struct err *e)
 {
-    bool corrupt = code == MDB_CORRUPTED || code == MDB_PAGE_NOTFOUND || code == MDB_PANIC ||
-                   code == MDB_INVALID || code == MDB_VERSION_MISMATCH;
-    const char *hint = code == ENOSPC ? " (free some disk space and start again: nothing is lost)"
-                       : code == EROFS || code == EACCES ? " (the folder must be writable)"
-                                                         : "";
-    return err_set(e, corrupt ? RC_CODE_CORRUPT : RC_CODE_IO, "ledger database: %s: %s%s", what,
-                   mdb_strerror(code), hint);
+    enum rc_code k = code == MDB_NOTFOUND ? RC_CODE_NOT_FOUND
+                     : code == MDB_CORRUPTED || code == MDB_PAGE_NOTFOUND || code == MDB_PANIC ||
+                             code == MDB_INVALID || code == MDB_VERSION_MISMATCH
+                         ? RC_CODE_CORRUPT
+                         : RC_CODE_IO;
+    const char *hint = code == ENOSPC   ? ": free space on the disk, then start again"
+                       : code == EROFS  ? ": the disk is read-only"
+                       : code == EACCES ? ": this user may not write there"
+                                        : "";
+    if (k != RC_CODE_NOT_FOUND) {
+        log_error("store", "%s: %s%s", what, mdb_strerror(code), hint);
+    }
+    return err_set(e, k, "%s: %s%s", what, mdb_strerror(code), hint);
 }
 
 static MDB_val val(struct bytes b)
@@ -42,65 +47,67 @@ static MDB_val val(struct bytes b)
     return (MDB_val){b.n, (void *)(uintptr_t)b.p};
 }
 
-static struct bytes bytes(MDB_val v)
+static struct bytes view(MDB_val v)
 {
     return (struct bytes){v.mv_data, v.mv_size};
 }
 
-static int open_env(struct store *s, const char *dir)
+static rc open_tables(struct store *s, const char *dir, struct err *e)
 {
-    int code = 0;
-    for (size_t size = MAP_MAX; size >= MAP_MIN; size /= 4) {
-        code = mdb_env_create(&s->env);
-        if (code != 0) {
-            return code;
-        }
-        (void)mdb_env_set_maxdbs(s->env, TABLE_COUNT);
-        (void)mdb_env_set_mapsize(s->env, size);
-        /* No read-ahead: state is read at random. No meminit: pages are filled by us. */
-        code = mdb_env_open(s->env, dir, MDB_NOTLS | MDB_NORDAHEAD | MDB_NOMEMINIT, 0600);
-        if (code != ENOMEM) {
-            return code;
-        }
-        mdb_env_close(s->env);
-        s->env = NULL;
+    MDB_txn *txn;
+    int r = mdb_txn_begin(s->env, NULL, 0, &txn);
+    if (r != 0) {
+        return fault(r, dir, e);
     }
-    return code;
+    for (int i = 0; i < T_COUNT && r == 0; i++) {
+        r = mdb_dbi_open(txn, names[i], MDB_CREATE, &s->dbi[i]);
+    }
+    if (r != 0) {
+        mdb_txn_abort(txn);
+        return fault(r, dir, e);
+    }
+    r = mdb_txn_commit(txn);
+    return r == 0 ? RC_OK : fault(r, dir, e);
 }
 
-static int open_tables(struct store *s)
-{
-    MDB_txn *t;
-    int code = mdb_txn_begin(s->env, NULL, 0, &t);
-    for (size_t i = 0; code == 0 && i < TABLE_COUNT; i++) {
-        code = mdb_dbi_open(t, names[i], MDB_CREATE, &s->dbi[i]);
-    }
-    if (code != 0) {
-        if (t != NULL) {
-            mdb_txn_abort(t);
-        }
-        return code;
-    }
-    return mdb_txn_commit(t);
-}
-
-rc store_open(struct store **out, const char *dir, struct err *e)
+rc store_open(struct store **out, const char *dir, bool unsafe, struct err *e)
 {
     struct store *s = calloc(1, sizeof(*s));
+    MDB_stat st;
+    MDB_envinfo info;
     ASSERT(s != NULL);
-    TRY(dir_make(dir, 0700, e));
-    int code = open_env(s, dir);
-    if (code == 0) {
-        code = open_tables(s);
+    int r = mdb_env_create(&s->env);
+    s->map = MAP_MIN;
+    r = r != 0 ? r : mdb_env_set_maxdbs(s->env, T_COUNT);
+    r = r != 0 ? r : mdb_env_set_mapsize(s->env, s->map);
+    r = r != 0 ? r
+               : mdb_env_open(s->env, dir, MDB_NOTLS | MDB_NORDAHEAD | (unsafe ? MDB_NOSYNC : 0u),
+                              0600);
+    r = r != 0 ? r : mdb_env_stat(s->env, &st);
+    r = r != 0 ? r : mdb_env_info(s->env, &info);
+    if (r != 0) {
+        store_close(s);
+        return fault(r, dir, e);
     }
-    if (code != 0) {
-        mdb_env_close(s->env);
-        free(s);
-        return fail(e, "open", code);
+    s->page = st.ms_psize;
+    s->map = info.me_mapsize; /* a larger one than asked, when it had grown */
+    rc got = open_tables(s, dir, e);
+    if (!rc_ok(got)) {
+        store_close(s);
+        return got;
     }
-    (void)snprintf(s->path, sizeof(s->path), "%s/data.mdb", dir);
     *out = s;
     return RC_OK;
+}
+
+/* --- reading --- */
+
+static void end_reading(struct store *s)
+{
+    if (s->reading) {
+        mdb_txn_reset(s->read);
+        s->reading = false;
+    }
 }
 
 void store_close(struct store *s)
@@ -109,35 +116,168 @@ void store_close(struct store *s)
         return;
     }
     store_abort(s);
+    for (int i = 0; i < T_COUNT; i++) {
+        if (s->cursor[i] != NULL) {
+            mdb_cursor_close(s->cursor[i]);
+        }
+    }
     if (s->read != NULL) {
         mdb_txn_abort(s->read);
     }
-    mdb_env_close(s->env);
+    if (s->env != NULL) {
+        mdb_env_close(s->env);
+    }
     free(s);
 }
 
-static void end_read(struct store *s)
+static rc begin_reading(struct store *s)
 {
-    if (s->read_live) {
-        mdb_txn_reset(s->read);
-        s->read_live = false;
+    if (s->reading) {
+        return RC_OK;
     }
+    int r = s->read == NULL ? mdb_txn_begin(s->env, NULL, MDB_RDONLY, &s->read)
+                            : mdb_txn_renew(s->read);
+    for (int i = 0; i < T_COUNT && r == 0; i++) {
+        r = s->cursor[i] == NULL ? mdb_cursor_open(s->read, s->dbi[i], &s->cursor[i])
+                                 : mdb_cursor_renew(s->read, s->cursor[i]);
+    }
+    s->reading = r == 0;
+    return r == 0 ? RC_OK : fault(r, "begin reading", NULL);
+}
+
+rc store_get(struct store *s, enum table t, struct bytes key, struct bytes *value)
+{
+    MDB_val k = val(key), v;
+    TRY(begin_reading(s));
+    int r = mdb_get(s->read, s->dbi[t], &k, &v);
+    if (r != 0) {
+        return fault(r, names[t], NULL);
+    }
+    *value = view(v);
+    return RC_OK;
+}
+
+static rc step(struct store *s, enum table t, MDB_val *k, MDB_cursor_op op, struct bytes *found,
+               struct bytes *value)
+{
+    MDB_val v;
+    int r = mdb_cursor_get(s->cursor[t], k, &v, op);
+    if (r != 0) {
+        return fault(r, names[t], NULL);
+    }
+    *found = view(*k);
+    *value = view(v);
+    return RC_OK;
+}
+
+rc store_seek(struct store *s, enum table t, struct bytes key, struct bytes *found,
+              struct bytes *value)
+{
+    MDB_val k = val(key);
+    TRY(begin_reading(s));
+    return step(s, t, &k, MDB_SET_RANGE, found, value);
+}
+
+rc store_floor(struct store *s, enum table t, struct bytes key, struct bytes *found,
+               struct bytes *value)
+{
+    MDB_val k = val(key), v;
+    TRY(begin_reading(s));
+    int r = mdb_cursor_get(s->cursor[t], &k, &v, MDB_SET_RANGE);
+    if (r == 0 && bytes_eq(view(k), key)) {
+        *found = view(k);
+        *value = view(v);
+        return RC_OK;
+    }
+    return step(s, t, &k, r == 0 ? MDB_PREV : MDB_LAST, found, value);
+}
+
+rc store_next(struct store *s, enum table t, struct bytes *found, struct bytes *value)
+{
+    MDB_val k = {0};
+    TRY(begin_reading(s));
+    return step(s, t, &k, MDB_NEXT, found, value);
+}
+
+/* --- writing --- */
+
+uint64_t store_bytes(struct store *s)
+{
+    MDB_envinfo info;
+    return mdb_env_info(s->env, &info) == 0 ? (uint64_t)(info.me_last_pgno + 1) * s->page : 0;
 }
 
 rc store_begin(struct store *s, struct err *e)
 {
     ASSERT(s->write == NULL);
-    end_read(s);
-    int code = mdb_txn_begin(s->env, NULL, 0, &s->write);
-    return code == 0 ? RC_OK : fail(e, "begin", code);
+    if (store_bytes(s) > s->map / 2) {
+        end_reading(s); /* the map moves */
+        int r = mdb_env_set_mapsize(s->env, s->map * 2);
+        if (r != 0) {
+            return fault(r, "make the database's map larger", e);
+        }
+        s->map *= 2;
+    }
+    s->broken = RC_OK;
+    int r = mdb_txn_begin(s->env, NULL, 0, &s->write);
+    return r == 0 ? RC_OK : fault(r, "begin a write", e);
+}
+
+static rc wrote(struct store *s, int r, enum table t)
+{
+    if (r == 0 || r == MDB_NOTFOUND) {
+        return RC_OK;
+    }
+    rc bad = fault(r, names[t], NULL);
+    s->broken = rc_ok(s->broken) ? bad : s->broken;
+    return bad;
+}
+
+rc store_wget(struct store *s, enum table t, struct bytes key, struct bytes *value)
+{
+    MDB_val k = val(key), v;
+    int r = mdb_get(s->write, s->dbi[t], &k, &v);
+    if (r != 0) {
+        return fault(r, names[t], NULL);
+    }
+    *value = view(v);
+    return RC_OK;
+}
+
+rc store_put(struct store *s, enum table t, struct bytes key, struct bytes value)
+{
+    MDB_val k = val(key), v = val(value);
+    return wrote(s, mdb_put(s->write, s->dbi[t], &k, &v, 0), t);
+}
+
+rc store_append(struct store *s, enum table t, struct bytes key, struct bytes value)
+{
+    MDB_val k = val(key), v = val(value);
+    return wrote(s, mdb_put(s->write, s->dbi[t], &k, &v, MDB_APPEND), t);
+}
+
+rc store_del(struct store *s, enum table t, struct bytes key)
+{
+    MDB_val k = val(key);
+    return wrote(s, mdb_del(s->write, s->dbi[t], &k, NULL), t);
+}
+
+rc store_clear(struct store *s, enum table t)
+{
+    return wrote(s, mdb_drop(s->write, s->dbi[t], 0), t);
 }
 
 rc store_commit(struct store *s, struct err *e)
 {
-    MDB_txn *t = s->write;
+    if (!rc_ok(s->broken)) {
+        rc bad = s->broken;
+        store_abort(s);
+        return err_set(e, bad.code, "the database refused a write (see the log)");
+    }
+    end_reading(s); /* the next read sees this commit */
+    int r = mdb_txn_commit(s->write);
     s->write = NULL;
-    int code = mdb_txn_commit(t);
-    return code == 0 ? RC_OK : fail(e, "commit", code);
+    return r == 0 ? RC_OK : fault(r, "commit a block", e);
 }
 
 void store_abort(struct store *s)
@@ -146,95 +286,4 @@ void store_abort(struct store *s)
         mdb_txn_abort(s->write);
         s->write = NULL;
     }
-}
-
-/* The transaction to read in: the open write, or a read that is renewed after each commit. */
-static MDB_txn *reader(struct store *s)
-{
-    if (s->write != NULL) {
-        return s->write;
-    }
-    if (!s->read_live) {
-        int code = s->read == NULL ? mdb_txn_begin(s->env, NULL, MDB_RDONLY, &s->read)
-                                   : mdb_txn_renew(s->read);
-        ASSERT(code == 0);
-        s->read_live = true;
-    }
-    return s->read;
-}
-
-static rc code_rc(int code)
-{
-    return code == 0 ? RC_OK : code == MDB_NOTFOUND ? RC(NOT_FOUND) : RC(CORRUPT);
-}
-
-rc store_get(struct store *s, enum table t, struct bytes key, struct bytes *value)
-{
-    MDB_val k = val(key), v;
-    int code = mdb_get(reader(s), s->dbi[t], &k, &v);
-    if (code == 0) {
-        *value = bytes(v);
-    }
-    return code_rc(code);
-}
-
-static rc write_rc(int code)
-{
-    return code == 0 ? RC_OK : code == MDB_CORRUPTED ? RC(CORRUPT) : RC(IO);
-}
-
-rc store_put(struct store *s, enum table t, struct bytes key, struct bytes value)
-{
-    MDB_val k = val(key), v = val(value);
-    ASSERT(s->write != NULL && key.n <= STORE_KEY_MAX);
-    return write_rc(mdb_put(s->write, s->dbi[t], &k, &v, 0));
-}
-
-rc store_del(struct store *s, enum table t, struct bytes key)
-{
-    MDB_val k = val(key);
-    ASSERT(s->write != NULL);
-    int code = mdb_del(s->write, s->dbi[t], &k, NULL);
-    return code == MDB_NOTFOUND ? RC_OK : write_rc(code);
-}
-
-rc store_seek(struct store *s, enum table t, struct bytes from, struct bytes *key,
-              struct bytes *value)
-{
-    MDB_cursor *c;
-    MDB_val k = val(from), v;
-    int code = mdb_cursor_open(reader(s), s->dbi[t], &c);
-    if (code != 0) {
-        return code_rc(code);
-    }
-    code = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
-    if (code == 0) {
-        *key = bytes(k);
-        *value = bytes(v);
-    }
-    mdb_cursor_close(c);
-    return code_rc(code);
-}
-
-rc store_scan(struct store *s, enum table t, struct bytes from,
-              bool (*fn)(void *ctx, struct bytes key, struct bytes value), void *ctx)
-{
-    MDB_cursor *c;
-    MDB_val k = val(from), v;
-    int code = mdb_cursor_open(reader(s), s->dbi[t], &c);
-    if (code != 0) {
-        return code_rc(code);
-    }
-    code = mdb_cursor_get(c, &k, &v, from.n > 0 ? MDB_SET_RANGE : MDB_FIRST);
-    while (code == 0 && fn(ctx, bytes(k), bytes(v))) {
-        code = mdb_cursor_get(c, &k, &v, MDB_NEXT);
-    }
-    mdb_cursor_close(c);
-    return code == MDB_NOTFOUND ? RC_OK : code_rc(code);
-}
-
-uint64_t store_disk_bytes(struct store *s)
-{
-    struct stat st;
-    return stat(s->path, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0;
 }
