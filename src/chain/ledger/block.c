@@ -241,7 +241,7 @@ static rc update_root(struct maker *m, uint64_t height, struct hash *root)
     *root = m->l->root;
     TRY(tree_update(root, &io, m->change, m->change_n));
     m->change_n = 0;
-    key_u64(head, height);
+    key_be64(head, height);
     memcpy(head + 8, root->b, sizeof(root->b));
     return store_put(m->l->store, T_META, BYTES_LIT("head"), (struct bytes){head, sizeof(head)});
 }
@@ -335,16 +335,16 @@ static rc write_undo(struct maker *m, struct undo *u)
     if (keep == UINT64_MAX || n <= keep) {
         return RC_OK;
     }
-    uint8_t key[8];
+    uint8_t key[8] = {0};
     struct bytes found, value; /* all that are too old: fewer may be kept than before */
-    rc r = store_seek(m->l->store, T_UNDO, BYTES_LIT(""), &found, &value);
+    rc r = store_seek(m->l->store, T_UNDO, BYTES_OF(key), &found, &value);
     while (rc_ok(r)) {
         struct cur c = cur_of(found);
         uint64_t at = take_be(&c, 8);
         if (at > n - keep) {
             return RC_OK;
         }
-        key_u64(key, at);
+        key_be64(key, at);
         TRY(store_del(m->l->store, T_UNDO, BYTES_OF(key)));
         r = store_next(m->l->store, T_UNDO, &found, &value);
     }
@@ -399,8 +399,8 @@ static rc write_header(struct maker *m, struct err *e)
     struct bytes rlp = {record.p + RECORD_HEAD, record.n - RECORD_HEAD};
     m->b.hash = keccak256(rlp);
     m->b.size = size_of(m, rlp.n);
-    key_u64(record.p + 4, m->b.size);
-    key_u64(key, m->b.number);
+    key_be64(record.p + 4, m->b.size);
+    key_be64(key, m->b.number);
     TRY(store_append(m->l->store, T_BLOCK, BYTES_OF(key), buf_bytes(&record)));
     return put_place(m->l->store, T_HASH, m->b.hash, BYTES_OF(key));
 }
@@ -486,7 +486,7 @@ static rc remove_all(struct ledger *l, struct hash *root)
 {
     uint8_t key[8];
     struct bytes record;
-    key_u64(key, l->head.number);
+    key_be64(key, l->head.number);
     TRY(store_get(l->store, T_UNDO, BYTES_OF(key), &record));
     TRY(undo_apply(l, record));
     TRY(update_root(l->maker, l->head.number - 1, root));

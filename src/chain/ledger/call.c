@@ -78,7 +78,7 @@ static rc open_view(struct ledger *l, uint64_t number, struct view *v)
     struct bytes record;
     struct block b;
     struct arena a;
-    key_u64(key, number + 1); /* a node that kept fewer blocks before has no older ones */
+    key_be64(key, number + 1); /* a node that kept fewer blocks before has no older ones */
     TRY(store_get(l->store, T_UNDO, BYTES_OF(key), &record));
     arena_init(&a, 4096);
     rc r = ledger_block(l, &a, number, &b);

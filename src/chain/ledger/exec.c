@@ -47,7 +47,7 @@ void account_put(struct state *s, struct address a, struct account v)
         state_del(s, account_key(key, a));
         return;
     }
-    key_u64(record, v.nonce);
+    key_be64(record, v.nonce);
     u256_to_be(record + 8, v.balance);
     state_put(s, account_key(key, a), (struct bytes){record, sizeof(record)});
 }

@@ -42,7 +42,7 @@ rc undo_write(struct store *s, uint64_t number, struct undo *u)
 {
     uint8_t key[8];
     BUF_FREE all = buf_new(UNDO_MAX);
-    key_u64(key, number);
+    key_be64(key, number);
     TRY(undo_put(&all, u));
     return store_append(s, T_UNDO, BYTES_OF(key), buf_bytes(&all));
 }
@@ -98,7 +98,7 @@ rc past_read(void *ctx, struct bytes key, struct bytes *value)
     for (uint64_t i = p->number + 1; i <= p->height; i++) {
         uint8_t number[8];
         struct bytes record;
-        key_u64(number, i);
+        key_be64(number, i);
         rc r = store_get(p->store, T_UNDO, BYTES_OF(number), &record);
         if (!rc_ok(r)) {
             return RC(CORRUPT);

@@ -250,7 +250,7 @@ void log_index_free(struct log_index *x);
 
 /* --- query.c --- */
 
-void key_u64(uint8_t out[8], uint64_t v);
+void key_be64(uint8_t out[8], uint64_t v);
 rc tx_load(struct ledger *l, struct arena *a, const struct block *b, uint64_t index, struct tx *out,
            struct body_tx *body);
 rc place_of_tx(struct ledger *l, struct hash h, uint64_t *number, uint64_t *index);

@@ -64,8 +64,8 @@ static int by_key(const void *a, const void *b)
 
 static struct bytes row_key(uint8_t out[KEY], uint64_t key, uint64_t number)
 {
-    key_u64(out, key);
-    key_u64(out + 8, number);
+    key_be64(out, key);
+    key_be64(out + 8, number);
     return (struct bytes){out, KEY};
 }
 

@@ -6,7 +6,7 @@
 #include "chain/ledger/ledger_int.h"
 #include "crypto/keccak.h"
 
-void key_u64(uint8_t out[8], uint64_t v)
+void key_be64(uint8_t out[8], uint64_t v)
 {
     for (int i = 7; i >= 0; i--) {
         out[i] = (uint8_t)v;
@@ -19,7 +19,7 @@ rc ledger_block(struct ledger *l, struct arena *a, uint64_t number, struct block
     uint8_t key[8];
     struct bytes rlp;
     const char *why;
-    key_u64(key, number);
+    key_be64(key, number);
     TRY(store_get(l->store, T_BLOCK, BYTES_OF(key), &rlp));
     struct cur c = cur_of(rlp);
     uint64_t txs = take_be(&c, 4), body = take_be(&c, 8);
