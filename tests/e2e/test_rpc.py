@@ -134,7 +134,7 @@ def test_http(dev):
     assert json.loads(conn.getresponse().read())["status"] == "ok"
     conn.request("GET", "/metrics")
     assert b"souk_rpc_requests_total" in conn.getresponse().read()
-    conn.request("POST", "/", b"x" * ((5 << 20) + 1))
+    conn.request("POST", "/", headers={"content-length": str((5 << 20) + 1)})
     assert conn.getresponse().status == 413
     conn.close()
     deep = b"[" * 100000

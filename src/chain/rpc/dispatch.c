@@ -64,7 +64,7 @@ static const char *panic_text(uint64_t code)
     }
 }
 
-rc rpc_revert(struct rpc_req *q, struct bytes data)
+rc rpc_fail_revert(struct rpc_req *q, struct bytes data)
 {
     static const uint8_t error[4] = {0x08, 0xc3, 0x79, 0xa0}; /* Error(string) */
     static const uint8_t panic[4] = {0x4e, 0x48, 0x7b, 0x71}; /* Panic(uint256) */

@@ -226,10 +226,8 @@ static rc fill(struct rpc_req *q, struct call_args *c, struct eth_tx *t)
     if (!c->has_from) {
         c->from = q->rpc->dev->accounts[0];
     }
-    if (c->has_access_list || (c->has_type && c->type > 2)) {
-        return rpc_fail(q, RPC_PARAMS,
-                        "invalid argument 0: access lists and types above 2 are for signed "
-                        "transactions: use eth_sendRawTransaction");
+    if (c->has_type && c->type > 2) {
+        return rpc_fail(q, RPC_PARAMS, "invalid argument 0: transaction type not supported");
     }
     *t = (struct eth_tx){.has_chain_id = true,
                          .chain_id = ledger_chain_id(l),
@@ -238,8 +236,9 @@ static rc fill(struct rpc_req *q, struct call_args *c, struct eth_tx *t)
                          .value = c->value,
                          .data = c->data,
                          .nonce = c->nonce,
-                         .gas = c->gas};
-    t->type = c->has_type ? (unsigned)c->type : c->has_gas_price ? 0 : 2;
+                         .gas = c->gas,
+                         .access_list = c->access_list};
+    t->type = c->has_type ? (unsigned)c->type : !c->has_gas_price ? 2 : c->has_access_list ? 1 : 0;
     TRY(fill_fees(q, c, t));
     if (!c->has_nonce) {
         rc r = ledger_nonce(l, LEDGER_PENDING, c->from, &t->nonce);

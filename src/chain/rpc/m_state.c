@@ -181,7 +181,7 @@ rc eth_call(struct rpc_req *q)
         put_q_bytes(q->out, ret);
         return RC_OK;
     case CALL_REVERTED:
-        return rpc_revert(q, ret);
+        return rpc_fail_revert(q, ret);
     case CALL_OUT_OF_GAS:
         return rpc_fail(q, RPC_SERVER, "out of gas");
     case CALL_NO_FUNDS:
@@ -217,26 +217,27 @@ rc estimate(struct rpc_req *q, uint64_t number, struct call_args *c, uint64_t *g
 {
     enum call_outcome how;
     struct bytes ret = {0};
-    uint64_t most;
+    uint64_t allowed;
     uint64_t used;
-    TRY(allowance(q, number, c, &most));
+    TRY(allowance(q, number, c, &allowed));
+    uint64_t most = allowed - MIN(allowed, c->access_gas); /* messages have no access list */
     TRY(call_run(q, number, c, most, &how, &ret, &used));
     if (how == CALL_REVERTED) {
-        return rpc_revert(q, ret);
+        return rpc_fail_revert(q, ret);
     }
     if (how == CALL_NO_FUNDS) {
         return no_funds(q, number, c);
     }
     if (how == CALL_OUT_OF_GAS) {
-        return rpc_fail(q, RPC_SERVER, "gas required exceeds allowance (%" PRIu64 ")", most);
+        return rpc_fail(q, RPC_SERVER, "gas required exceeds allowance (%" PRIu64 ")", allowed);
     }
     for (*gas = used; *gas < most; *gas = MIN(*gas + *gas / 4 + 1, most)) {
         TRY(call_run(q, number, c, *gas, &how, &ret, &used));
         if (how == CALL_OK) {
-            return RC_OK;
+            break;
         }
     }
-    *gas = most;
+    *gas = MIN(*gas, most) + c->access_gas;
     return RC_OK;
 }
 

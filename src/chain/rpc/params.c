@@ -4,6 +4,7 @@
 
 #include "chain/rpc/rpc_int.h"
 #include "encoding/hex.h"
+#include "encoding/rlp.h"
 
 /* "invalid argument 0: topics[1]: hex string without 0x prefix" */
 static rc bad(struct rpc_req *q, size_t i, const struct js *v, const char *what)
@@ -232,6 +233,42 @@ static bool has(const struct js *v)
     return v->v != NULL && !json_is_null(v->v);
 }
 
+/* EIP-2930: [{"address": …, "storageKeys": [hash, …]}, …] as the RLP items of a transaction. */
+static rc access_list(struct rpc_req *q, size_t i, const struct js *v, struct call_args *out)
+{
+    BUF_FREE b = buf_new(RPC_DATA_MAX);
+    if (!json_is_array(v->v)) {
+        return bad(q, i, v, "must be an array");
+    }
+    for (size_t k = 0; k < js_n(v); k++) {
+        struct js entry = js_at(v, k);
+        struct js addr = js_key(&entry, "address"), keys = js_key(&entry, "storageKeys");
+        struct address a;
+        TRY(v_address(q, i, &addr, &a));
+        size_t list = rlp_list_begin(&b);
+        rlp_put_str(&b, BYTES_OF(a));
+        size_t inner = rlp_list_begin(&b);
+        for (size_t n = 0; n < js_n(&keys); n++) {
+            struct js key = js_at(&keys, n);
+            struct hash h;
+            TRY(v_hash(q, i, &key, &h));
+            rlp_put_str(&b, BYTES_OF(h));
+        }
+        rlp_list_end(&b, inner);
+        rlp_list_end(&b, list);
+        out->access_gas += 2400 + 1900 * js_n(&keys); /* EIP-2930 */
+    }
+    uint8_t *p = arena_alloc(q->arena, b.n);
+    if (p == NULL || b.full) {
+        return rpc_no_memory(q);
+    }
+    if (b.n > 0) {
+        memcpy(p, b.p, b.n);
+    }
+    out->access_list = (struct bytes){p, b.n};
+    return RC_OK;
+}
+
 rc p_call(struct rpc_req *q, size_t i, struct call_args *out)
 {
     *out = (struct call_args){0};
@@ -249,8 +286,9 @@ rc p_call(struct rpc_req *q, size_t i, struct call_args *out)
     struct js data = js_key(&o, "data"), input = js_key(&o, "input");
     struct bytes in = {0};
     gas = has(&gas) ? gas : js_key(&o, "gasLimit");
-    out->has_access_list =
-        js_has(&o, "accessList") && !json_is_null(json_object_get(o.v, "accessList"));
+    struct js access = js_key(&o, "accessList");
+    out->has_access_list = has(&access);
+    TRY(out->has_access_list ? access_list(q, i, &access, out) : RC_OK);
 #define FIELD(flag, v, how, to_field)                                                              \
     do {                                                                                           \
         out->flag = has(&(v));                                                                     \

@@ -76,7 +76,8 @@ const struct rpc_method *rpc_method_find(const char *name);
 
 /* Records the error; returns a code that is not OK. */
 rc rpc_fail(struct rpc_req *q, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
-rc rpc_revert(struct rpc_req *q, struct bytes data); /* code 3, with the reason when it is text */
+rc rpc_fail_revert(struct rpc_req *q,
+                   struct bytes data); /* code 3, with the reason when it is text */
 
 /* Answers one request text, a call or a batch. Nothing is appended when all were notifications. */
 void rpc_answer(struct rpc *rpc, struct arena *a, struct ws *ws, struct bytes text,
@@ -140,6 +141,8 @@ struct call_args {
     uint64_t gas, nonce, type;
     struct u256 gas_price, max_fee, tip, value;
     struct bytes data;
+    struct bytes access_list; /* RLP items, as in struct eth_tx */
+    uint64_t access_gas;      /* what they cost */
 };
 
 #define RPC_DATA_MAX ((size_t)131072) /* bytes of one transaction, as in geth's pool */

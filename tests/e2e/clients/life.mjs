@@ -42,7 +42,7 @@ const registryAbi = ['function createApp(address,string,string,bytes,bytes32,byt
   'function isRegistered(address) view returns (bool)',
   'event Transfer(address indexed from,address indexed to,uint256 indexed tokenId)'];
 
-const { hub: hubAddress } = await provider.send('souk_contracts', []);
+const hubAddress = ethers.getAddress((await provider.send('souk_contracts', [])).hub);
 const hub = new ethers.Contract(hubAddress, hubAbi, provider);
 assert.equal(await hub.owner(), admin.address);
 const token = new ethers.Contract(await hub.token(), tokenAbi, provider);
