@@ -28,6 +28,7 @@ int cmd_exit(const char *area, rc r, const struct err *e);
 
 int cmd_attest(int argc, char **argv);
 int cmd_sms(int argc, char **argv);
+int cmd_enclave(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_image(int argc, char **argv);
 int cmd_market(int argc, char **argv);

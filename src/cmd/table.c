@@ -10,6 +10,7 @@ const struct command commands[] = {
     {"market",      "order book: publish, list and match signed orders", cmd_market},
     {"scheduler",   "run a workerpool: deals in, tasks to workers, results on the chain", cmd_scheduler},
     {"store",       "keep files by content: the IPFS HTTP API and a gateway", cmd_store},
+    {"enclave",     "the agent inside the TEE, started by workers", cmd_enclave},
     {"run",         "run an image as a worker would, under limits", cmd_run},
     {"image",       "pack an application into an image, show it, verify it", cmd_image},
     {"up",          "start a whole market on this machine", cmd_up},

@@ -13,7 +13,7 @@
  * The agent is measured as the SHA-256 of its executable; with simulated evidence the measurement
  * is SHA-256("souk measurement v1" ‖ agent ‖ image digest).
  *
- * Where plaintext is: in this process (no core dump, not traceable by others of the same user) and in
+ * Where plaintext is: in this process (no core dump; run as root, not traceable) and in
  * a tmpfs of a mount namespace that no other process is in but the application. When that namespace
  * cannot be had, in a folder of mode 0700 that is removed afterwards; the report's notes say so.
  *
