@@ -442,6 +442,9 @@ rc blocks_put(struct blocks *b, const struct hash *h, struct bytes block, bool *
 static rc read_at(struct blocks *b, const struct place *at, uint8_t *out, size_t n, struct err *e)
 {
     uint64_t unwritten = b->tail - b->wbuf.n;
+    if (n == 0) {
+        return RC_OK;
+    }
     if (at->pack == b->pack && at->off >= unwritten) {
         memcpy(out, b->wbuf.p + (at->off - unwritten), n);
         return RC_OK;
