@@ -347,3 +347,8 @@ struct hash task_result_seal(struct address worker, struct hash task_id, struct 
     memcpy(b + 52, digest.b, 32);
     return keccak256((struct bytes){b, sizeof(b)});
 }
+
+struct hash boost_enclave_digest(struct address worker, struct hash task_id, struct hash result)
+{
+    return eip191_hash(task_result_seal(worker, task_id, result)); /* the same three, packed */
+}

@@ -120,6 +120,8 @@ struct hash order_task_id(struct hash deal_id, struct u256 idx);
 struct hash task_authorization_digest(struct address worker, struct hash task_id,
                                       struct address enclave_challenge);
 struct hash task_enclave_digest(struct hash result_hash, struct hash result_seal);
+/* What an enclave signs for Boost: keccak256(worker ‖ taskid ‖ result hash), EIP-191 prefixed. */
+struct hash boost_enclave_digest(struct address worker, struct hash task_id, struct hash result);
 
 /* resultHash = keccak256(taskid ‖ digest); resultSeal = keccak256(worker ‖ taskid ‖ digest). */
 struct hash task_result_hash(struct hash task_id, struct hash digest);

@@ -279,6 +279,8 @@ enum outcome escrow_seize(struct frame *f, struct address a, struct u256 v, stru
 /* Signatures and restrictions. SPEC poco 4, 5. */
 enum outcome verify_signature(struct frame *f, struct address account, struct hash digest,
                               struct bytes sig, bool *valid);
+/* The signer of 64 or 65 bytes; zero when there is none. */
+enum outcome signer_of(struct frame *f, struct hash digest, struct bytes sig, struct address *who);
 enum outcome verify_presigned_or_signature(struct frame *f, struct address account,
                                            struct hash digest, struct bytes sig, bool *valid);
 enum outcome is_authorized(struct frame *f, struct address restriction, struct address account,

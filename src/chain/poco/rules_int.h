@@ -34,6 +34,7 @@ struct rules {
     enum poco_rules version;
     bool approval_matches;       /* receiveApproval with data runs matchOrders */
     bool dataset_tag_masked;     /* TEE framework bits of a dataset order do not count */
+    bool escrow_is_erc20;        /* the loupe shows the ERC-20 functions in the escrow facet */
     bool escrow_panics;          /* overflow in ERC-20 and escrow: Panic, else empty revert */
     bool legacy_category_panics; /* viewCategoryABILegacy of an unknown id */
     bool registry_strict;        /* dirty high bits in a registry's call data are refused */

@@ -3,7 +3,7 @@
 #include "chain/poco/poco_int.h"
 #include "crypto/secp.h"
 
-enum { SIG = 65, SIG_COMPACT = 64 };
+enum { SIG = 65, SIG_COMPACT = 64, GAS_RECOVER = 3000 };
 
 /* r ‖ s ‖ v from 65 or 64 (EIP-2098) bytes. False when it can be no signature of ours: v other than
  * 27 and 28, or a high s, which OpenZeppelin's recovery refuses. */
@@ -27,6 +27,15 @@ static struct address recover(struct frame *f, struct hash digest, const uint8_t
     struct secp_sig s = {.parity = (uint8_t)(sig[64] - 27)};
     memcpy(s.rs, sig, sizeof(s.rs));
     return rc_ok(secp_recover(&a, digest, &s)) ? a : (struct address){0};
+}
+
+/* As in the reference, a failed recovery is the zero address. */
+enum outcome signer_of(struct frame *f, struct hash digest, struct bytes sig, struct address *who)
+{
+    uint8_t full[SIG];
+    DO(gas_charge(f, GAS_RECOVER));
+    *who = expand(full, sig) ? recover(f, digest, full) : (struct address){0};
+    return OUT_APPLIED;
 }
 
 /* ERC-1271. The account reverts: not valid; it answers nonsense: this call reverts. */
@@ -60,15 +69,13 @@ enum outcome verify_signature(struct frame *f, struct address account, struct ha
                               struct bytes sig, bool *valid)
 {
     bool code;
-    uint8_t full[SIG];
     DO(code_is_at(f, account, &code));
     if (code) {
         return ask_account(f, account, digest, sig, valid);
     }
+    struct address who;
     REQUIRE_TEXT(f, sig.n == SIG || sig.n == SIG_COMPACT, REVERT_SIGNATURE_FORMAT);
-    /* As in the reference, a failed recovery is the zero address, and equals it. */
-    DO(gas_charge(f, 3000));
-    struct address who = expand(full, sig) ? recover(f, digest, full) : (struct address){0};
+    DO(signer_of(f, digest, sig, &who));
     *valid = address_eq(who, account);
     return OUT_APPLIED;
 }
