@@ -81,5 +81,5 @@ clean:
 	rm -rf build
 .PHONY: all check unit corpus fuzz lint pure format tidy clean
 .SECONDARY:
-include $(sort $(wildcard apps/*.mk bench/*.mk tests/*.mk))
+include $(sort $(wildcard src/*/*.mk apps/*.mk bench/*.mk tests/*.mk))
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
