@@ -44,6 +44,7 @@ int cmd_app(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_model(int argc, char **argv);
 int cmd_pool(int argc, char **argv);
+int cmd_node(int argc, char **argv);
 int cmd_up(int argc, char **argv);
 int cmd_wallet(int argc, char **argv);
 

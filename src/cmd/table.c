@@ -13,6 +13,7 @@ const struct command commands[] = {
     {"enclave",     "the agent inside the TEE, started by workers", cmd_enclave},
     {"run",         "run an image as a worker would, under limits", cmd_run},
     {"image",       "pack an application into an image, show it, verify it", cmd_image},
+    {"node",        "the chain: blocks, pool and Ethereum JSON-RPC", cmd_node},
     {"up",          "start a whole market on this machine", cmd_up},
     {"account",     "an account's escrow and reputation", cmd_account},
     {"app",         "offer applications", cmd_app},

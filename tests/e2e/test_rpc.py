@@ -6,7 +6,7 @@ import socket
 import subprocess
 
 import pytest
-from conftest import Rpc, RpcError
+from conftest import ROOT, Rpc, RpcError
 
 A = "0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266"
 B = "0x70997970c51812dc3a010c7d01b50e0d17dc79c8"
@@ -165,3 +165,9 @@ def test_port_in_use(dev, souk, tmp_path):
     done = subprocess.run([souk, "node", "--dev", "--state", dev.folder / "node", "--listen",
                            "127.0.0.1:0"], capture_output=True, text=True, timeout=20, check=False)
     assert done.returncode == 1 and "in use by process" in done.stderr
+
+
+def test_docs_are_those_of_the_table(souk):
+    said = subprocess.run([souk, "node", "--print-rpc-docs"], capture_output=True, text=True,
+                          timeout=20, check=True).stdout
+    assert (ROOT / "docs/rpc.md").read_text() == said, "souk node --print-rpc-docs > docs/rpc.md"
