@@ -50,7 +50,8 @@ static const struct opts options = {
         "Keeps secrets (dataset keys, developers' and requesters' secrets), encrypted at rest, and "
         "gives a task's secrets to the enclave that runs it: only after its evidence passed the "
         "policy and the deal was read on the chain. `souk sms rotate --state DIR --key-file FILE` "
-        "puts everything under a new storage key.",
+        "puts everything under a new storage key; `souk sms audit --state DIR` prints the newest "
+        "releases and refusals.",
     .table = table,
     .example =
         "  souk sms --state ./sms --key-file ./keys/sms.key --policy policy.json\n"
@@ -105,23 +106,33 @@ static rc rotate(const struct settings *set, struct err *e)
     return RC_OK;
 }
 
+/* The newest 1,000 rows, one JSON object a line. */
+static rc audit(const struct settings *set, struct err *e)
+{
+    BUF_FREE out = buf_new((size_t)16 << 20);
+    TRY(sms_audit(&out, set->state, 1000, e));
+    (void)fwrite(out.p, 1, out.n, stdout);
+    return RC_OK;
+}
+
 int cmd_sms(int argc, char **argv)
 {
-    bool rotating = argc > 1 && strcmp(argv[1], "rotate") == 0;
+    const char *verb = argc > 1 && argv[1][0] != '-' ? argv[1] : "";
+    bool rotating = strcmp(verb, "rotate") == 0, auditing = strcmp(verb, "audit") == 0;
+    int skip = rotating || auditing ? 1 : 0;
     struct settings set = {0};
     struct loop *l;
     struct err e = {0};
     struct arena a;
     arena_init(&a, ATTEST_FILES_ARENA);
-    enum opts_what what =
-        opts_parse(&options, &set, NULL, argc - (rotating ? 1 : 0), argv + (rotating ? 1 : 0), &a);
+    enum opts_what what = opts_parse(&options, &set, NULL, argc - skip, argv + skip, &a);
     if (what != OPTS_RUN) {
         arena_reset(&a);
         return what == OPTS_DONE ? 0 : 2;
     }
     rc r = cmd_log_level(set.log_level, &e);
-    if (rotating) {
-        r = rc_ok(r) ? rotate(&set, &e) : r;
+    if (skip > 0) {
+        r = !rc_ok(r) ? r : rotating ? rotate(&set, &e) : audit(&set, &e);
         arena_reset(&a);
         return cmd_exit("sms", r, &e);
     }

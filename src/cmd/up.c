@@ -181,7 +181,7 @@ static rc start_store(struct up *u, struct err *e)
     return RC_OK;
 }
 
-static rc start_sms(struct up *u, const char *node, struct err *e)
+static rc start_sms(struct up *u, const char *node, const char *gateway, struct err *e)
 {
     struct up_service *s = add(u, "sms", "sms");
     up_arg(s, "--state", up_path(u, "sms"));
@@ -189,6 +189,7 @@ static rc start_sms(struct up *u, const char *node, struct err *e)
     up_arg(s, "--node", node);
     up_arg(s, "--hub", u->hub);
     up_arg(s, "--key-file", key_file(u, "sms-storage"));
+    up_arg(s, "--gateway", gateway);
     if (strcmp(u->set.tee, "simulated") == 0) {
         struct address tee;
         char text[HEX_ADDRESS_MAX];
@@ -275,7 +276,7 @@ static rc start_all(struct up *u, struct err *e)
     TRY(start_store(u, e));
     url.store = last_ready(u, 0);
     url.gateway = last_ready(u, 1);
-    TRY(start_sms(u, url.node, e));
+    TRY(start_sms(u, url.node, url.gateway, e));
     url.sms = last_ready(u, 0);
     TRY(start_market(u, url.node, e));
     TRY(make_pool(u, url.node, e));

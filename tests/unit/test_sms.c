@@ -227,6 +227,8 @@ static struct http_client *http;
 static struct http_answer ans;
 static struct arena mem;
 
+static uint64_t session_ttl_s;
+
 static void start_sms(const char *policy)
 {
     struct err e = {0};
@@ -247,6 +249,7 @@ static void start_sms(const char *policy)
         .node = http_server_url(chain.http),
         .hub = chain.hub,
         .gateway = http_server_url(chain.http),
+        .session_ttl_s = session_ttl_s,
         .policy = &p,
         .anchor = &anchor,
         .n_anchor = 1,
@@ -889,6 +892,36 @@ static void test_at_rest(void)
     refused(honest(), 403, "evidence-refused", "svn: expected at least 2, evidence says 1");
 }
 
+/* A session ends, before its nonce is given and after. */
+static void test_expired(void)
+{
+    char path[160];
+    stop_sms();
+    session_ttl_s = 2;
+    start_sms("{\"kinds\":[\"simulated\"]}");
+    CHECK(post_session(&owner, &worker, chain.task, enclave) == 200);
+    take_session();
+    struct attempt a = honest();
+    clock_sleep_ms(2100);
+    refused(a, 410, "session-expired", "deadline has passed");
+    (void)snprintf(path, sizeof(path), "/provision/%s/nonce", session);
+    CHECK(call("POST", path, NULL, (struct hash){0}, BYTES_LIT("")) == 410);
+}
+
+/* What was released and refused above is on record, with reasons and without secrets. */
+static void test_audit(void)
+{
+    struct err e;
+    BUF_FREE out = buf_new(1 << 20);
+    CHECK(rc_ok(sms_audit(&out, world.state, 1000, &e)));
+    const char *text = buf_cstr(&out);
+    CHECK(strstr(text, "\"outcome\":\"released\"") != NULL);
+    CHECK(strstr(text, "\"outcome\":\"measurement-differs\",\"reason\":\"measurement of the") !=
+          NULL);
+    CHECK(strstr(text, "\"simulated\":true") != NULL && strstr(text, MODEL_KEY) == NULL);
+    CHECK(sms_audit(&out, "/nonexistent", 1, &e).code == RC_CODE_NOT_FOUND);
+}
+
 static void new_signer(struct signer *s)
 {
     CHECK(rc_ok(secp_key_new(&s->key)) && rc_ok(secp_address(&s->address, &s->key)));
@@ -944,6 +977,8 @@ int main(void)
     test_bulk();
     test_verify();
     test_at_rest();
+    test_expired();
+    test_audit();
     stop_sms();
 
     static struct loop_msg m;

@@ -94,4 +94,8 @@ const char *sms_url(const struct sms *s);
  * first key of SOUK_SMS_KEY. A kill at any moment loses nothing. *rows: how many were converted. */
 rc sms_rotate(const char *dir, const char *key_file, uint64_t *rows, struct err *e);
 
+/* `souk sms audit`: the newest `max` releases and refusals, one JSON object a line, newest last. Also
+ * while the service runs; needs no key, as nothing secret is in them. */
+rc sms_audit(struct buf *out, const char *dir, uint64_t max, struct err *e);
+
 #endif /* SOUK_DAEMON_SMS_SMS_H */

@@ -5,6 +5,8 @@
 #include "base/cur.h"
 #include "crypto/secp.h"
 #include "daemon/sms/sms_int.h"
+#include "encoding/hex.h"
+#include "io/clock.h"
 #include "io/file.h"
 
 enum { SCHEMA_VERSION = 1, PURGE_ROWS = 500, AUDIT_DAYS = 90 };
@@ -448,4 +450,60 @@ rc vault_reseal(struct vault *v, uint64_t *rows, struct err *e)
         r = db_exec(v->db, "VACUUM; PRAGMA wal_checkpoint(TRUNCATE)", e);
     }
     return r;
+}
+
+static void put_hex_member(struct buf *b, const char *name, struct bytes v)
+{
+    put_fmt(b, ",\"%s\":\"", name);
+    put_0x(b, v);
+    put_u8(b, '"');
+}
+
+static void put_text_member(struct buf *b, const char *name, const char *text)
+{
+    put_fmt(b, ",\"%s\":", name);
+    json_put_str(b, bytes_str(text));
+}
+
+static void put_audit(struct buf *b, struct stmt *q)
+{
+    char when[CLOCK_TEXT_MAX];
+    put_fmt(b, "{\"at\":\"%s\"", clock_text(stmt_u64(q, 0) * 1000, when));
+    put_text_member(b, "session", stmt_text(q, 1));
+    put_hex_member(b, "task", stmt_bytes(q, 2));
+    put_hex_member(b, "worker", stmt_bytes(q, 3));
+    put_text_member(b, "outcome", stmt_text(q, 4));
+    put_text_member(b, "reason", stmt_text(q, 5));
+    if (!stmt_is_null(q, 6)) {
+        put_text_member(b, "evidence", stmt_text(q, 6));
+    }
+    put_fmt(b, ",\"simulated\":%s}\n", stmt_u64(q, 7) != 0 ? "true" : "false");
+}
+
+rc sms_audit(struct buf *out, const char *dir, uint64_t max, struct err *e)
+{
+    char path[FILE_PATH_MAX];
+    struct db *db = NULL;
+    bool row = true;
+    TRY(path_join(path, dir, "sms.db", e));
+    if (!file_exists(path)) {
+        return err_set(e, RC_CODE_NOT_FOUND, "%s: no database of a secret manager there", dir);
+    }
+    TRY(db_open(&db, path, schema, SCHEMA_VERSION, e));
+    struct stmt *q = db_prepare(db,
+                                "SELECT at, session, task, worker, outcome, reason, kind, simulated"
+                                " FROM (SELECT * FROM audit ORDER BY id DESC LIMIT ?) ORDER BY id",
+                                e);
+    rc r = q != NULL ? RC_OK : RC(IO);
+    if (rc_ok(r)) {
+        stmt_bind_u64(q, 1, max);
+    }
+    while (rc_ok(r) && row) {
+        r = stmt_step(q, &row, e);
+        if (rc_ok(r) && row) {
+            put_audit(out, q);
+        }
+    }
+    db_close(db);
+    return rc_ok(r) ? buf_end(out) : r;
 }
