@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "attest/attest_int.h"
+#include "attest/snp_int.h"
 
 const struct attest_backend *const attest_backends[] = {
     &attest_backend_simulated,
+    &attest_backend_snp,
     NULL,
 };
 
