@@ -162,6 +162,29 @@ static int linked(const char *target, const char *name)
     return symlink(target, path) == 0 ? 0 : 1;
 }
 
+/* Dataset, then the first input file, into the result. */
+static int both(void)
+{
+    char text[4096], path[256];
+    size_t n = 0;
+    const char *names[] = {getenv("IEXEC_DATASET_FILENAME"), getenv("IEXEC_INPUT_FILE_NAME_1")};
+    if (getenv("IEXEC_REQUESTER_SECRET_1") != NULL || getenv("IEXEC_REQUESTER_SECRET_2") == NULL) {
+        return 5;
+    }
+    for (int i = 0; i < 2 && names[i] != NULL; i++) {
+        (void)snprintf(path, sizeof(path), "/iexec_in/%s", names[i]);
+        int fd = open(path, O_RDONLY);
+        ssize_t got = fd < 0 ? -1 : read(fd, text + n, sizeof(text) - n - 1);
+        if (got < 0) {
+            return 6;
+        }
+        n += (size_t)got;
+    }
+    text[n] = 0;
+    (void)printf("the plaintext is %s\n", text);
+    return result(text);
+}
+
 int main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "good";
@@ -192,6 +215,9 @@ int main(int argc, char **argv)
     }
     if (strcmp(what, "closed") == 0) {
         return result("secret\n") != 0 || chmod("/iexec_out/result.txt", 0) != 0 ? 1 : 0;
+    }
+    if (strcmp(what, "tee") == 0) {
+        return both();
     }
     if (strcmp(what, "reads") == 0) {
         char text[64];
