@@ -33,6 +33,7 @@ int cmd_run(int argc, char **argv);
 int cmd_image(int argc, char **argv);
 int cmd_market(int argc, char **argv);
 int cmd_scheduler(int argc, char **argv);
+int cmd_worker(int argc, char **argv);
 int cmd_store(int argc, char **argv);
 int cmd_account(int argc, char **argv);
 int cmd_claim(int argc, char **argv);

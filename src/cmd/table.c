@@ -9,6 +9,7 @@ const struct command commands[] = {
     {"sms",         "keep secrets and give them to enclaves that prove themselves", cmd_sms},
     {"market",      "order book: publish, list and match signed orders", cmd_market},
     {"scheduler",   "run a workerpool: deals in, tasks to workers, results on the chain", cmd_scheduler},
+    {"worker",      "run tasks of a workerpool in sandboxes", cmd_worker},
     {"store",       "keep files by content: the IPFS HTTP API and a gateway", cmd_store},
     {"enclave",     "the agent inside the TEE, started by workers", cmd_enclave},
     {"run",         "run an image as a worker would, under limits", cmd_run},

@@ -48,8 +48,8 @@ static struct replica *with_link(const struct task *t)
 {
     for (size_t i = 0; i < t->n_replicas; i++) {
         struct replica *r = &t->replicas[i];
-        if (r->link[0] != '\0' && (r->state == RP_REVEALED || r->state == RP_RESULT_UPLOADED) &&
-            (address_is_zero(t->deal->callback) || r->callback.n > 0)) {
+        if ((r->state == RP_REVEALED || r->state == RP_RESULT_UPLOADED) &&
+            replica_has_result(t, r)) {
             return r;
         }
     }
@@ -158,6 +158,22 @@ static void put_indexes(struct abi_out *o, const struct outgoing *out)
     }
 }
 
+/* SPEC sdk-surface 10: the location of the result; with a callback, the data itself. */
+static void put_result(struct abi_out *o, const struct task *t, const struct replica *r)
+{
+    BUF_FREE text = buf_new(4 * CALLBACK_MAX);
+    if (address_is_zero(t->deal->callback)) {
+        abi_put_bytes(o, bytes_str(r->link));
+        abi_put_bytes(o, (struct bytes){0});
+        return;
+    }
+    put_str(&text, "{ \"storage\": \"ethereum\", \"location\": \"");
+    put_0x(&text, r->callback);
+    put_str(&text, "\" }");
+    abi_put_bytes(o, buf_bytes(&text));
+    abi_put_bytes(o, r->callback);
+}
+
 static void encode(struct outgoing *out)
 {
     struct task *t = out->tasks[0];
@@ -183,8 +199,7 @@ static void encode(struct outgoing *out)
     case SEND_FINALIZE:
         o = call_begin(&out->data, METHOD_hub_finalize, 3);
         abi_put_hash(&o, t->id);
-        abi_put_bytes(&o, bytes_str(r->link));
-        abi_put_bytes(&o, address_is_zero(t->deal->callback) ? (struct bytes){0} : r->callback);
+        put_result(&o, t, r);
         return;
     case SEND_REOPEN:
         o = call_begin(&out->data, METHOD_hub_reopen, 1);

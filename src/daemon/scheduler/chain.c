@@ -204,11 +204,15 @@ static void on_reveal(struct scheduler *s, struct task *t, const struct client_l
 {
     struct replica *r = replica_find(t, topic_address(l, 2));
     t->digest = data_hash(l);
+    uint64_t n = 0;
     if (r != NULL && r->state < RP_REVEALED) {
         r->state = RP_REVEALED;
-        t->reveals++;
         memory_replica(s, t, r);
     }
+    for (size_t i = 0; i < t->n_replicas; i++) {
+        n += t->replicas[i].state == RP_REVEALED || t->replicas[i].state == RP_RESULT_UPLOADED;
+    }
+    t->reveals = MAX(t->reveals, n); /* a view may have told of this reveal before its log */
     if (t->state == ST_CONSENSUS_REACHED) {
         task_set_state(s, t, ST_AT_LEAST_ONE_REVEALED);
     }
@@ -383,7 +387,8 @@ static rc read_step(struct scheduler *s, bool *more, struct err *e)
             log_warn(AREA, "the chain was reorganised; going on from block %llu",
                      (unsigned long long)cursor.next);
         }
-        r = read_reveals(s, step.reorg, e);
+        r = read_reveals(s, step.reorg || !s->refreshed, e);
+        s->refreshed = s->refreshed || rc_ok(r);
         *more = step.more;
     }
     for (size_t i = 0; i < in.n; i++) {

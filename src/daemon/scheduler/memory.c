@@ -14,7 +14,7 @@
 struct memory {
     struct stmt *set_meta, *get_meta, *put_deal, *get_deals, *put_task, *get_tasks, *put_replica,
         *get_replicas, *put_status, *put_log, *drop_logs, *one_task, *one_statuses, *one_replicas,
-        *one_logs, *one_requester;
+        *one_logs, *one_requester, *put_evidence, *one_evidence;
 };
 
 static const char schema[] =
@@ -32,7 +32,9 @@ static const char schema[] =
     "CREATE INDEX statuses_task ON statuses(task);"
     "CREATE TABLE logs(task BLOB, worker BLOB, out TEXT, err TEXT, at INT,"
     " PRIMARY KEY(task, worker)) WITHOUT ROWID;"
-    "CREATE INDEX logs_at ON logs(at);";
+    "CREATE INDEX logs_at ON logs(at);"
+    "CREATE TABLE evidence(task BLOB, worker BLOB, json TEXT, PRIMARY KEY(task, worker))"
+    " WITHOUT ROWID;";
 
 /* --- names --- */
 
@@ -157,6 +159,11 @@ struct replica *replica_find(struct task *t, struct address worker)
         }
     }
     return NULL;
+}
+
+bool replica_has_result(const struct task *t, const struct replica *r)
+{
+    return address_is_zero(t->deal->callback) ? r->link[0] != '\0' : r->callback.n > 0;
 }
 
 struct replica *replica_add(struct task *t, struct address worker)
@@ -342,6 +349,15 @@ void memory_log(struct scheduler *s, struct hash task, struct address worker, co
     run(s, st);
 }
 
+void memory_evidence(struct scheduler *s, struct hash task, struct address worker, const char *json)
+{
+    struct stmt *st = s->memory->put_evidence;
+    stmt_bind_bytes(st, 1, BYTES_OF(task));
+    stmt_bind_bytes(st, 2, BYTES_OF(worker));
+    stmt_bind_text(st, 3, json);
+    run(s, st);
+}
+
 void memory_old_logs(struct scheduler *s)
 {
     uint64_t now = clock_wall_ms();
@@ -507,6 +523,8 @@ static rc prepare(struct memory *m, struct db *db, struct err *e)
         {&m->one_replicas,
          "SELECT worker, state, hash, link, callback FROM replicas WHERE task = ?"},
         {&m->one_logs, "SELECT worker, out, err FROM logs WHERE task = ?"},
+        {&m->put_evidence, "INSERT OR REPLACE INTO evidence VALUES(?,?,?)"},
+        {&m->one_evidence, "SELECT json FROM evidence WHERE task = ?"},
         {&m->one_requester,
          "SELECT d.requester FROM tasks t JOIN deals d ON d.id = t.deal WHERE t.id = ?"},
     };
@@ -607,6 +625,20 @@ static json_t *replicas_of(struct scheduler *s, struct hash id, const struct add
     return list;
 }
 
+/* The evidence that enclaves gave for this task: for receipts. It holds no secret. */
+static json_t *evidence_of(struct scheduler *s, struct hash id)
+{
+    struct stmt *st = s->memory->one_evidence;
+    json_t *list = json_array();
+    stmt_bind_bytes(st, 1, BYTES_OF(id));
+    while (step(st)) {
+        json_t *one = json_parse(bytes_str(stmt_text(st, 0)), JSON_DEPTH_MAX, NULL);
+        (void)json_array_append_new(list, one != NULL ? one : json_null());
+    }
+    stmt_reset(st);
+    return list;
+}
+
 json_t *memory_task_json(struct scheduler *s, struct hash id)
 {
     struct stmt *st = s->memory->one_task;
@@ -647,6 +679,11 @@ json_t *memory_task_json(struct scheduler *s, struct hash id)
         }
     }
     (void)json_object_set_new(j, "replicas", replicas);
+    json_t *evidence = evidence_of(s, id);
+    if (json_array_size(evidence) > 0) {
+        (void)json_object_set(j, "evidence", evidence);
+    }
+    json_decref(evidence);
     return j;
 }
 

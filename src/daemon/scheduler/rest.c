@@ -318,6 +318,9 @@ void rest_work(void *ctx, struct http_req *r)
     if (w->waiting != NULL) {
         no_work(w);
     }
+    if (http_query(r, "again") != NULL) {
+        w->session = ++s->next_session; /* an answer was lost: what it was told is told again */
+    }
     w->waiting = r;
     w->wants = number_of(http_query(r, "slots"), 256);
     http_set_user(r, w);
@@ -368,6 +371,7 @@ rc report_parse(struct report *out, struct arena *a, const json_t *v, struct err
     TRY(optional_str(&out->link, &d, "resultLink", e));
     TRY(optional_str(&out->cause, &d, "cause", e));
     TRY(optional_str(&out->message, &d, "errorMessage", e));
+    TRY(optional_str(&out->evidence, &d, "evidence", e));
     TRY(optional_str(&out->out, &logs, "stdout", e));
     TRY(optional_str(&out->err, &logs, "stderr", e));
     if (js_has(&d, "exitCode")) {
@@ -381,25 +385,17 @@ rc report_parse(struct report *out, struct arena *a, const json_t *v, struct err
 
 rc link_check(const char *link, struct err *e)
 {
-    static const char ipfs[] = "{ \"storage\": \"ipfs\", \"location\": \"/ipfs/";
-    static const char ethereum[] = "{ \"storage\": \"ethereum\", \"location\": \"0x";
-    size_t n = strlen(link), tail = 3; /* `" }` */
+    static const char head[] = "{ \"storage\": \"ipfs\", \"location\": \"/ipfs/";
+    size_t n = strlen(link), h = sizeof(head) - 1, tail = 3; /* `" }` */
     struct cid cid;
-    if (n >= LINK_MAX || n < sizeof(ipfs) + tail || strcmp(link + n - tail, "\" }") != 0) {
-        return err_set(e, RC_CODE_MALFORMED, "resultLink: not of the form %.40s…\" }", ipfs);
+    if (n >= LINK_MAX || n < h + tail || strncmp(link, head, h) != 0 ||
+        strcmp(link + n - tail, "\" }") != 0) {
+        return err_set(e, RC_CODE_MALFORMED, "resultLink: not of the form %s…\" }", head);
     }
-    if (strncmp(link, ipfs, sizeof(ipfs) - 1) == 0) {
-        struct bytes text = {(const uint8_t *)link + sizeof(ipfs) - 1, n - tail - sizeof(ipfs) + 1};
-        return rc_ok(cid_parse(&cid, text))
-                   ? RC_OK
-                   : err_set(e, RC_CODE_MALFORMED, "resultLink: the location is no CID");
-    }
-    size_t head = sizeof(ethereum) - 1;
-    if (strncmp(link, ethereum, head) == 0 &&
-        strspn(link + head, "0123456789abcdef") == n - tail - head) {
-        return RC_OK;
-    }
-    return err_set(e, RC_CODE_MALFORMED, "resultLink: neither ipfs nor ethereum");
+    struct bytes text = {(const uint8_t *)link + h, n - h - tail};
+    return rc_ok(cid_parse(&cid, text))
+               ? RC_OK
+               : err_set(e, RC_CODE_MALFORMED, "resultLink: the location is no CID");
 }
 
 static void take_result(struct scheduler *s, struct task *t, struct replica *r,
@@ -494,6 +490,9 @@ void rest_update(void *ctx, struct http_req *r)
     if (rep.link != NULL && !result_is_there(s, rep.link)) {
         http_reply_error(r, 409, "the result cannot be read at %s", rep.link);
         return;
+    }
+    if (rep.evidence != NULL) {
+        memory_evidence(s, id, w->address, rep.evidence);
     }
     if (rep.out != NULL || rep.err != NULL) {
         memory_log(s, id, w->address, rep.out != NULL ? rep.out : "",

@@ -167,6 +167,7 @@ struct scheduler {
     struct client_head head;
     uint64_t head_mono_ms; /* when this head was first seen */
     bool chain_away;
+    bool refreshed; /* what the database said of living tasks was compared with the chain */
 
     struct task *bucket[TASK_BUCKETS];
     struct task *first, *last; /* alive, oldest first */
@@ -193,6 +194,7 @@ struct task *task_add(struct scheduler *s, struct deal *d, uint64_t idx);
 void task_forget(struct scheduler *s, struct task *t); /* from memory: it is over */
 void task_dirty(struct scheduler *s, struct task *t);
 struct replica *replica_find(struct task *t, struct address worker);
+bool replica_has_result(const struct task *t, const struct replica *r); /* that can be finalized */
 struct replica *replica_add(struct task *t, struct address worker);
 struct deal *deal_find(struct scheduler *s, struct hash id);
 struct deal *deal_add(struct scheduler *s, const struct deal *d);
@@ -213,6 +215,8 @@ void memory_replica(struct scheduler *s, const struct task *t, const struct repl
 void memory_status(struct scheduler *s, const struct task *t);
 void memory_log(struct scheduler *s, struct hash task, struct address worker, const char *out,
                 const char *err);
+void memory_evidence(struct scheduler *s, struct hash task, struct address worker,
+                     const char *json);
 void memory_old_logs(struct scheduler *s); /* drops those past their time */
 
 /* TaskModel of any task ever seen, alive or over; NULL. SPEC offchain 1.6 */
@@ -261,13 +265,13 @@ void public_logs(void *ctx, struct http_req *r);
 struct report {
     enum replica_state state;
     uint64_t exit_code;
-    const char *link, *cause, *message, *out, *err; /* NULL: absent */
+    const char *link, *cause, *message, *evidence, *out, *err; /* NULL: absent */
     struct bytes callback;
 };
 
 rc report_parse(struct report *out, struct arena *a, const json_t *v, struct err *e);
 
-/* `{ "storage": "ipfs", "location": "/ipfs/<cid>" }` with exactly these spaces, or ethereum with hex. */
+/* `{ "storage": "ipfs", "location": "/ipfs/<cid>" }` with exactly these spaces. */
 rc link_check(const char *link, struct err *e);
 
 /* Random text of n characters, base64 or hex, NUL behind it. */

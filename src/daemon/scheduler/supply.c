@@ -26,7 +26,7 @@ static const struct replica *uploader(const struct task *t)
         if (r->state != RP_REVEALED && r->state != RP_RESULT_UPLOADED) {
             continue;
         }
-        if (r->link[0] != '\0' && (address_is_zero(t->deal->callback) || r->callback.n > 0)) {
+        if (replica_has_result(t, r)) {
             return r;
         }
         if (best == NULL || r->failures < best->failures) {
@@ -50,7 +50,7 @@ enum action action_of(const struct scheduler *s, const struct task *t, const str
             return late || r->failures >= FAILURES_MAX ? DO_NOTHING : DO_REVEAL;
         }
         if (r->state == RP_REVEALED || r->state == RP_RESULT_UPLOADED) {
-            return uploader(t) == r && r->link[0] == '\0' ? DO_UPLOAD : DO_NOTHING;
+            return uploader(t) == r && !replica_has_result(t, r) ? DO_UPLOAD : DO_NOTHING;
         }
         return DO_DROP;
     case TASK_UNSET:
