@@ -74,7 +74,9 @@ static rc each_row(struct log_index *x, struct store *s, uint64_t number, bool r
 {
     BUF_FREE list = buf_new(1 << 20);
     uint8_t key[KEY];
-    qsort(x->v, x->n, sizeof(*x->v), by_key);
+    if (x->n > 1) {
+        qsort(x->v, x->n, sizeof(*x->v), by_key);
+    }
     for (size_t i = 0, end; i < x->n; i = end) {
         uint64_t last = 0, listed = 0;
         buf_reset(&list);
