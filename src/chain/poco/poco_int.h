@@ -14,6 +14,13 @@
 #include "iface/iface.h"
 #include "iface/order.h"
 
+/* Test builds compile this folder with POCO_BROKEN set to 1, 2 or 3, and the property tests must
+ * notice each: a wrong split, a missing refund, a deadline off by one. Always 0 in the product. */
+#ifndef POCO_BROKEN
+#define POCO_BROKEN 0
+#endif
+#define BROKEN(n) (POCO_BROKEN == (n))
+
 /* --- the running call --- */
 
 /* Constants of the chain, written by genesis. */

@@ -113,7 +113,7 @@ enum outcome failed_work(struct frame *f, struct hash id, const struct deal *d)
     struct account kitty;
     DO(deal_price(f, d, &price));
     DO(pool_stake(f, d->workerpool.price, &stake));
-    DO(escrow_unlock(f, d->sponsor, price));
+    DO(escrow_unlock(f, d->sponsor, BROKEN(2) ? u256_from(0) : price));
     DO(escrow_seize(f, d->workerpool.owner, stake, id));
     /* The stake stays in the hub's balance; it is only booked to the kitty. */
     DO(stake_read(f, kitty_address, &kitty));
@@ -211,7 +211,7 @@ enum outcome distribute_rewards(struct frame *f, struct hash id, const struct ta
         if (!u256_div(&part, NULL, part, weights)) {
             return revert_panic(f, PANIC_DIVISION);
         }
-        CHECKED(f, u256_sub(&total, total, part));
+        CHECKED(f, u256_sub(&total, total, BROKEN(1) ? u256_from(0) : part));
         DO(pay_worker(f, id, t, d, worker, part));
     }
     return escrow_reward(f, d->workerpool.owner, total, id); /* the rest, rounding included */

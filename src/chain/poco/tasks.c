@@ -12,7 +12,7 @@ static struct u256 now(const struct frame *f)
 
 static bool is_before(const struct frame *f, struct u256 deadline)
 {
-    return u256_lt(now(f), deadline);
+    return BROKEN(3) ? !u256_lt(deadline, now(f)) : u256_lt(now(f), deadline);
 }
 
 static enum outcome deadline(struct frame *f, struct u256 from, struct u256 timeref, uint64_t ratio,
