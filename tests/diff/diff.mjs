@@ -100,6 +100,7 @@ class Run {
 
   async back(ids) {
     await Promise.all(this.sides.map((s, i) => s.one('evm_revert', [ids[i]])));
+    this.sides.forEach((s) => s.known.clear());
   }
 
   // A random sequence from a fresh state. Answers {calls, bad} with the calls made so far.

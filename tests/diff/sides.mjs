@@ -50,6 +50,7 @@ export class Side {
     const tx = { ...txOf(call), gas: '0x' + (8_000_000).toString(16), gasPrice: '0x0' };
     if (!this.known.has(call.from)) {
       await this.one('anvil_impersonateAccount', [call.from]);
+      await this.one('anvil_setBalance', [call.from, '0xd3c21bcecceda1000000']);
       this.known.add(call.from);
     }
     const [before] = await this.batch([['eth_call', [txOf(call), 'latest']]]);
