@@ -100,5 +100,6 @@ const struct attest_backend *attest_find_backend(const struct attest_ctx *c, str
 void attest_judge(struct attest_ctx *c);
 
 extern const struct attest_backend attest_backend_simulated;
+extern const struct attest_backend attest_backend_sgx, attest_backend_tdx; /* intel.c */
 
 #endif /* SOUK_ATTEST_ATTEST_INT_H */

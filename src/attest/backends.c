@@ -5,6 +5,8 @@
 const struct attest_backend *const attest_backends[] = {
     &attest_backend_simulated,
     &attest_backend_snp,
+    &attest_backend_sgx,
+    &attest_backend_tdx,
     NULL,
 };
 

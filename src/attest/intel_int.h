@@ -8,6 +8,7 @@
  * statuses are Intel's. Sources: SGX ECDSA QuoteLibReference DCAP API, TDX DCAP Quoting Library API
  * (quote versions 4 and 5), SGX PCK Certificate and CRL profile, PCS API v4. SPEC attestation 1 */
 
+#include "attest/attest_int.h"
 #include "base/cur.h"
 #include "crypto/x509.h"
 
@@ -60,28 +61,12 @@ struct pck_info {
 /* The extension 1.2.840.113741.1.13.1 of a PCK certificate. */
 rc pck_info_parse(struct pck_info *p, const struct x509 *leaf, const char **why);
 
-/* In the order of the policy: a larger number is worse. */
-enum tcb_status {
-    TCB_UP_TO_DATE,
-    TCB_SW_HARDENING_NEEDED,
-    TCB_CONFIGURATION_NEEDED,
-    TCB_CONFIGURATION_AND_SW_HARDENING_NEEDED,
-    TCB_TD_RELAUNCH_ADVISED,
-    TCB_TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED,
-    TCB_OUT_OF_DATE,
-    TCB_OUT_OF_DATE_CONFIGURATION_NEEDED,
-    TCB_REVOKED,
-    TCB_NOT_SUPPORTED, /* no level matches */
-    TCB_STATUS_COUNT
-};
-
-const char *tcb_status_name(enum tcb_status s); /* Intel's spelling: "UpToDate" */
-
 enum { ADVISORIES_MAX = 64, SIGNED_JSON_MAX = 256 * 1024 };
 
 struct advisories {
     struct bytes id[ADVISORIES_MAX]; /* views, no repetitions */
     size_t n;
+    bool too_many;
 };
 
 void advisories_add(struct advisories *a, struct bytes id);
@@ -96,11 +81,11 @@ struct tcb_result {
     uint64_t version, eval_number;
     int64_t issue_date, next_update; /* Unix seconds */
     bool fmspc_matches, pceid_matches;
-    enum tcb_status platform;
+    enum attest_tcb platform;
     bool has_module; /* the TDX module was judged by an identity of its own */
-    enum tcb_status module;
+    enum attest_tcb module;
     bool module_signer_matches;
-    enum tcb_status current_module; /* TD 1.5: by tee_tcb_svn2 */
+    enum attest_tcb current_module; /* TD 1.5: by tee_tcb_svn2 */
     bool current_is_newest;       /* tee_tcb_svn2 reaches the newest level of platform and module */
     struct advisories advisories; /* of the platform's and the module's matched levels */
 };
@@ -114,7 +99,7 @@ struct qe_result {
     uint64_t version, eval_number;
     int64_t issue_date, next_update;
     const char *mismatch; /* which of the identity's fields the report misses; NULL: none */
-    enum tcb_status status;
+    enum attest_tcb status;
     struct advisories advisories;
 };
 
@@ -122,6 +107,80 @@ rc qe_identity_judge(struct qe_result *out, struct bytes inner, const struct sgx
                      const char **why);
 
 /* Platform, module and quoting enclave to one status. SPEC attestation 1.2 (11) */
-enum tcb_status tcb_converge(const struct tcb_result *t, const struct qe_result *q);
+enum attest_tcb tcb_converge(const struct tcb_result *t, const struct qe_result *q);
+
+/* Collateral by what its bytes are: certificates and revocation lists (DER, PEM, hex), TCB infos and
+ * enclave identities (JSON as the PCS serves it), Open Enclave's endorsement blob. Reading says
+ * nothing about trust. A `signer` is the key that was found to have signed the piece; what was
+ * verified once in a store that lives on (struct attest_held) is not verified again. */
+enum { STORE_CERTS = 48, STORE_CRLS = 32, STORE_JSONS = 48 };
+
+struct intel_cert {
+    struct x509 x;
+    const char *item; /* where it came from, for messages */
+    struct pubkey signer;
+};
+
+struct intel_crl {
+    struct x509_crl crl;
+    const char *item;
+    struct pubkey signer;
+};
+
+struct intel_json {
+    bool is_tcb; /* else an enclave identity */
+    struct bytes inner;
+    uint8_t sig[64];
+    const char *item;
+    const char *bad; /* why it could not be read */
+    struct pubkey signer;
+};
+
+struct intel_store {
+    struct arena *a;
+    const struct intel_store *more; /* what was read before, or NULL */
+    struct intel_cert *cert[STORE_CERTS];
+    struct intel_crl *crl[STORE_CRLS];
+    struct intel_json *json[STORE_JSONS];
+    size_t n_cert, n_crl, n_json;
+    bool full;              /* more pieces than fit, or no memory */
+    const char *unreadable; /* an item that looked like a certificate or CRL but is none */
+    const char *why;
+};
+
+/* Adds what the item holds; bytes that are nothing of Intel's are passed over. */
+void intel_store_add(struct intel_store *s, const char *item, struct bytes data);
+
+/* The certificates of a PEM text, such as a quote's. False with *why when one cannot be read. */
+bool intel_store_add_pem(struct intel_store *s, const char *item, struct bytes pem,
+                         const char **why);
+
+/* Walks of a store and what it builds on; NULL past the end. */
+struct intel_cert *intel_cert_at(const struct intel_store *s, size_t i);
+struct intel_crl *intel_crl_at(const struct intel_store *s, size_t i);
+struct intel_json *intel_json_at(const struct intel_store *s, size_t i);
+
+/* Signed by this key? Remembered when it was found before. */
+bool intel_cert_signed_by(struct intel_cert *c, const struct pubkey *key);
+bool intel_crl_signed_by(struct intel_crl *c, const struct pubkey *key);
+bool intel_json_signed_by(struct intel_json *j, const struct pubkey *key);
+
+bool intel_named(struct bytes name, const char *common_name);
+bool intel_valid_at(const struct x509 *x, int64_t now);
+
+/* What decode() leaves for verify(). */
+struct intel_parsed {
+    struct intel_quote q;
+    struct intel_store store; /* the quote's own certificates first */
+    size_t n_enclosed;        /* so many of them */
+    struct intel_cert *leaf;  /* PCK certificate in the quote; NULL when it has none */
+    struct pck_info pck;      /* of the leaf, when there is one */
+};
+
+/* Claims of the PCK certificate: machine, FMSPC, PCEID, SVNs. intel.c */
+void intel_claims_pck(struct attest_ctx *c, const struct pck_info *pck);
+
+/* The links signature, binding, chain, revocation, freshness and TCB. intel_verify.c */
+void intel_verify(struct attest_ctx *c);
 
 #endif /* SOUK_ATTEST_INTEL_INT_H */

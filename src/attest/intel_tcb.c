@@ -5,26 +5,6 @@
 #include "encoding/hex.h"
 #include "encoding/jsonpull.h"
 
-/* clang-format off */
-static const char *const names[TCB_STATUS_COUNT] = {
-    [TCB_UP_TO_DATE]                               = "UpToDate",
-    [TCB_SW_HARDENING_NEEDED]                      = "SWHardeningNeeded",
-    [TCB_CONFIGURATION_NEEDED]                     = "ConfigurationNeeded",
-    [TCB_CONFIGURATION_AND_SW_HARDENING_NEEDED]    = "ConfigurationAndSWHardeningNeeded",
-    [TCB_TD_RELAUNCH_ADVISED]                      = "TDRelaunchAdvised",
-    [TCB_TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED] = "TDRelaunchAdvisedConfigurationNeeded",
-    [TCB_OUT_OF_DATE]                              = "OutOfDate",
-    [TCB_OUT_OF_DATE_CONFIGURATION_NEEDED]         = "OutOfDateConfigurationNeeded",
-    [TCB_REVOKED]                                  = "Revoked",
-    [TCB_NOT_SUPPORTED]                            = "NotSupported",
-};
-/* clang-format on */
-
-const char *tcb_status_name(enum tcb_status s)
-{
-    return names[s];
-}
-
 void advisories_add(struct advisories *a, struct bytes id)
 {
     for (size_t i = 0; i < a->n; i++) {
@@ -34,6 +14,8 @@ void advisories_add(struct advisories *a, struct bytes id)
     }
     if (a->n < ADVISORIES_MAX) {
         a->id[a->n++] = id;
+    } else {
+        a->too_many = true;
     }
 }
 
@@ -59,12 +41,12 @@ static void once(struct jp *j, uint32_t *seen, unsigned bit)
     *seen |= 1u << bit;
 }
 
-static enum tcb_status take_status(struct jp *j)
+static enum attest_tcb take_status(struct jp *j)
 {
     struct bytes s = jp_string(j);
-    for (size_t i = 0; i < TCB_NOT_SUPPORTED; i++) {
-        if (is(s, names[i])) {
-            return (enum tcb_status)i;
+    for (enum attest_tcb i = TCB_UP_TO_DATE; i < TCB_NOT_SUPPORTED; i++) {
+        if (is(s, attest_tcb_name(i))) {
+            return i;
         }
     }
     fail(j, "collateral: unknown TCB status");
@@ -159,7 +141,7 @@ struct level {
     uint8_t sgx[16], tdx[16];
     uint64_t pcesvn;
     bool has_tdx;
-    enum tcb_status status;
+    enum attest_tcb status;
     struct advisories advisories;
 };
 
@@ -170,9 +152,11 @@ static void take_components(struct jp *j, uint8_t out[16])
     jp_array(j);
     while (jp_elem(j)) {
         uint64_t svn = 256;
+        uint32_t seen = 0;
         jp_object(j);
         while (jp_key(j, &key)) {
             if (is(key, "svn")) {
+                once(j, &seen, 0);
                 svn = jp_u64(j);
             } else {
                 (void)jp_skip(j); /* category, type: for people */
@@ -319,38 +303,41 @@ static void judge_levels(struct jp *j, struct tcb_result *out, const struct pck_
 
 /* Levels of a module or an enclave: {"tcb":{"isvsvn":n},"tcbStatus":…}; the first with
  * isvsvn <= svn decides. *top (may be NULL): svn reaches the newest level. */
-static enum tcb_status judge_isv_levels(struct jp *j, uint64_t svn, struct advisories *adv,
+static enum attest_tcb judge_isv_levels(struct jp *j, uint64_t svn, struct advisories *adv,
                                         bool *top)
 {
-    enum tcb_status status = TCB_NOT_SUPPORTED;
+    enum attest_tcb status = TCB_NOT_SUPPORTED;
     bool found = false, first = true;
     struct bytes key;
     jp_array(j);
     while (jp_elem(j)) {
         struct level l = {0};
         uint64_t isvsvn = UINT64_MAX;
-        bool has_status = false;
+        uint32_t seen = 0;
         jp_object(j);
         while (jp_key(j, &key)) {
             if (is(key, "tcb")) {
+                once(j, &seen, 0);
                 jp_object(j);
                 while (jp_key(j, &key)) {
                     if (is(key, "isvsvn")) {
+                        once(j, &seen, 1);
                         isvsvn = jp_u64(j);
                     } else {
                         (void)jp_skip(j);
                     }
                 }
             } else if (is(key, "tcbStatus")) {
+                once(j, &seen, 2);
                 l.status = take_status(j);
-                has_status = true;
             } else if (is(key, "advisoryIDs")) {
+                once(j, &seen, 3);
                 take_advisories(j, &l.advisories);
             } else {
                 (void)jp_skip(j);
             }
         }
-        if (j->bad == NULL && (isvsvn == UINT64_MAX || !has_status)) {
+        if (j->bad == NULL && (seen & 7) != 7) {
             fail(j, "collateral: level without isvsvn or status");
         }
         if (j->bad == NULL && first && top != NULL) {
@@ -388,11 +375,12 @@ static void judge_module(struct jp *j, struct tcb_result *out, const struct td_r
     uint8_t signer[48], attributes[8], mask[8];
     bool named = !identities, top = false;
     uint32_t seen = 0;
-    enum tcb_status status = TCB_NOT_SUPPORTED, current = TCB_NOT_SUPPORTED;
+    enum attest_tcb status = TCB_NOT_SUPPORTED, current = TCB_NOT_SUPPORTED;
     struct advisories adv = {0}, unused = {0};
     jp_object(j);
     while (jp_key(j, &key)) {
         if (is(key, "id") && identities) {
+            once(j, &seen, 4);
             named = bytes_eq(jp_string(j), (struct bytes){(const uint8_t *)want, 6});
         } else if (is(key, "mrsigner")) {
             once(j, &seen, 0);
@@ -423,6 +411,10 @@ static void judge_module(struct jp *j, struct tcb_result *out, const struct td_r
     out->module_signer_matches = memcmp(td->mrsignerseam.p, signer, sizeof(signer)) == 0 &&
                                  masked_equal(td->seamattributes.p, mask, attributes, sizeof(mask));
     if (identities) {
+        if (out->has_module) {
+            fail(j, "collateral: TDX module identity given twice");
+            return;
+        }
         out->has_module = true;
         out->module = status;
         out->current_module = current;
@@ -441,7 +433,8 @@ enum {
     SEEN_ID,
     SEEN_EVAL,
     SEEN_MODULE,
-    SEEN_IDENTITIES
+    SEEN_IDENTITIES,
+    SEEN_TYPE
 };
 
 static void judge_member(struct jp *j, struct bytes key, uint32_t *seen, struct tcb_result *out,
@@ -460,6 +453,11 @@ static void judge_member(struct jp *j, struct bytes key, uint32_t *seen, struct 
     } else if (is(key, "nextUpdate")) {
         once(j, seen, SEEN_NEXT);
         out->next_update = take_date(j);
+    } else if (is(key, "tcbType")) {
+        once(j, seen, SEEN_TYPE);
+        if (jp_u64(j) != 0) {
+            fail(j, "TCB info: unknown tcbType");
+        }
     } else if (is(key, "fmspc")) {
         once(j, seen, SEEN_FMSPC);
         take_hex(j, id, 6);
@@ -534,7 +532,7 @@ static void judge_qe_fields(struct qe_result *out, const struct expect *x,
 {
     uint8_t misc[4];
     for (size_t i = 0; i < 4; i++) {
-        misc[i] = (uint8_t)(qe->miscselect >> (24 - 8 * i)); /* the JSON writes it big-endian */
+        misc[i] = (uint8_t)(qe->miscselect >> 8 * i); /* the JSON writes the bytes of the report */
     }
     if (!masked_equal(misc, x->misc_mask, x->misc, 4)) {
         out->mismatch = "miscselect";
@@ -621,13 +619,13 @@ rc qe_identity_judge(struct qe_result *out, struct bytes inner, const struct sgx
     return j.bad == NULL ? RC_OK : RC(MALFORMED);
 }
 
-static bool needs_configuration(enum tcb_status s)
+static bool needs_configuration(enum attest_tcb s)
 {
     return s == TCB_CONFIGURATION_NEEDED || s == TCB_CONFIGURATION_AND_SW_HARDENING_NEEDED;
 }
 
 /* An out-of-date part below pulls the status above down. */
-static enum tcb_status pull_down(enum tcb_status s, enum tcb_status part)
+static enum attest_tcb pull_down(enum attest_tcb s, enum attest_tcb part)
 {
     if (part == TCB_REVOKED || part == TCB_NOT_SUPPORTED) {
         return MAX(s, part);
@@ -641,9 +639,9 @@ static enum tcb_status pull_down(enum tcb_status s, enum tcb_status part)
     return MAX(s, TCB_OUT_OF_DATE);
 }
 
-enum tcb_status tcb_converge(const struct tcb_result *t, const struct qe_result *q)
+enum attest_tcb tcb_converge(const struct tcb_result *t, const struct qe_result *q)
 {
-    enum tcb_status s = t->platform;
+    enum attest_tcb s = t->platform;
     if (t->has_module) {
         bool launched_old = t->module == TCB_OUT_OF_DATE && t->current_is_newest &&
                             t->current_module == TCB_UP_TO_DATE;

@@ -145,13 +145,14 @@ static void judge_tcb(struct attest_ctx *c)
     struct verdict *v = c->v;
     const struct attest_policy *p = c->policy;
     if ((p->tcb_accept & 1U << v->tcb) == 0 && v->tcb != TCB_NONE) {
-        (void)attest_fail(
-            c, ATTEST_TCB, .code = "tcb-status",
-            .reason = attest_textf(c, "the platform's state is %s", attest_tcb_name(v->tcb)),
-            .fix = v->tcb == TCB_REVOKED || v->tcb == TCB_NOT_SUPPORTED
-                       ? "use another machine"
-                       : "update firmware and microcode, or accept this state by "
-                         "name in the policy's tcb.accept");
+        (void)attest_fail(c, ATTEST_TCB, .code = "tcb-status",
+                          .reason =
+                              attest_textf(c, "the platform's state is %s (%.300s)",
+                                           attest_tcb_name(v->tcb), v->line[ATTEST_TCB].reason),
+                          .fix = v->tcb == TCB_REVOKED || v->tcb == TCB_NOT_SUPPORTED
+                                     ? "use another machine"
+                                     : "update firmware and microcode, or accept this state by "
+                                       "name in the policy's tcb.accept");
     }
     if (p->advisories.n == 0) {
         return;

@@ -17,7 +17,7 @@ static struct bytes take_until(struct cur *c, const char *mark)
     return before;
 }
 
-rc pem_take(struct buf *out, struct cur *c, const char *label)
+static rc take_block(struct bytes *text, struct cur *c, const char *label)
 {
     char mark[80];
     (void)snprintf(mark, sizeof(mark), "-----BEGIN %.40s-----", label);
@@ -26,10 +26,14 @@ rc pem_take(struct buf *out, struct cur *c, const char *label)
         return RC(NOT_FOUND);
     }
     (void)snprintf(mark, sizeof(mark), "-----END %.40s-----", label);
-    struct bytes text = take_until(c, mark);
-    if (text.p == NULL) {
-        return RC(MALFORMED);
-    }
+    *text = take_until(c, mark);
+    return text->p != NULL ? RC_OK : RC(MALFORMED);
+}
+
+rc pem_take(struct buf *out, struct cur *c, const char *label)
+{
+    struct bytes text;
+    TRY(take_block(&text, c, label));
     BUF_FREE packed = buf_new(text.n);
     for (size_t i = 0; i < text.n; i++) {
         if (text.p[i] != '\n' && text.p[i] != '\r' && text.p[i] != ' ' && text.p[i] != '\t') {
@@ -37,4 +41,78 @@ rc pem_take(struct buf *out, struct cur *c, const char *label)
         }
     }
     return base64_decode(out, buf_bytes(&packed));
+}
+
+enum { SPACE = 64, PAD = 65, BAD = 66 };
+
+static unsigned digit(uint8_t c)
+{
+    if (c >= 'A' && c <= 'Z') {
+        return c - 'A';
+    }
+    if (c >= 'a' && c <= 'z') {
+        return c - 'a' + 26u;
+    }
+    if (c >= '0' && c <= '9') {
+        return c - '0' + 52u;
+    }
+    switch (c) {
+    case '+':
+        return 62;
+    case '/':
+        return 63;
+    case '=':
+        return PAD;
+    case '\n':
+    case '\r':
+    case ' ':
+    case '\t':
+        return SPACE;
+    default:
+        return BAD;
+    }
+}
+
+rc pem_take_arena(struct bytes *out, struct arena *a, struct cur *c, const char *label)
+{
+    struct bytes text;
+    TRY(take_block(&text, c, label));
+    uint8_t *p = arena_alloc(a, text.n / 4 * 3 + 3);
+    size_t n = 0, digits = 0, pads = 0;
+    uint32_t w = 0;
+    if (p == NULL) {
+        return RC(LIMIT);
+    }
+    for (size_t i = 0; i < text.n; i++) {
+        unsigned d = digit(text.p[i]);
+        if (d == SPACE) {
+            continue;
+        }
+        if (d == PAD) {
+            pads++;
+            continue;
+        }
+        if (d == BAD || pads > 0) {
+            return RC(MALFORMED);
+        }
+        w = w << 6 | d;
+        if (++digits % 4 == 0) {
+            p[n++] = (uint8_t)(w >> 16);
+            p[n++] = (uint8_t)(w >> 8);
+            p[n++] = (uint8_t)w;
+        }
+    }
+    size_t rest = digits % 4;
+    if (rest == 1 || (rest + pads) % 4 != 0 || (rest == 2 && (w & 15) != 0) ||
+        (rest == 3 && (w & 3) != 0)) {
+        return RC(MALFORMED);
+    }
+    if (rest == 2) {
+        p[n++] = (uint8_t)(w >> 4);
+    } else if (rest == 3) {
+        p[n++] = (uint8_t)(w >> 10);
+        p[n++] = (uint8_t)(w >> 2);
+    }
+    *out = (struct bytes){p, n};
+    return RC_OK;
 }
