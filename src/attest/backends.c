@@ -3,11 +3,7 @@
 #include "attest/snp_int.h"
 
 const struct attest_backend *const attest_backends[] = {
-    &attest_backend_simulated,
-    &attest_backend_snp,
-    &attest_backend_sgx,
-    &attest_backend_tdx,
-    NULL,
+    &attest_backend_simulated, &attest_backend_snp, &attest_backend_sgx, &attest_backend_tdx, NULL,
 };
 
 const struct attest_backend *attest_find_backend(const struct attest_ctx *c, struct bytes b)
