@@ -175,7 +175,7 @@ rc dev_set_balance(struct rpc_req *q)
     TRY(p_address(q, 0, &a));
     TRY(p_amount(q, 1, &v));
     ledger_dev_set_balance(q->rpc->ledger, a, v);
-    return ok(q, "true");
+    return ok(q, "null");
 }
 
 rc dev_set_nonce(struct rpc_req *q)
@@ -185,7 +185,7 @@ rc dev_set_nonce(struct rpc_req *q)
     TRY(p_address(q, 0, &a));
     TRY(p_number(q, 1, &v));
     ledger_dev_set_nonce(q->rpc->ledger, a, v);
-    return ok(q, "true");
+    return ok(q, "null");
 }
 
 rc dev_set_code(struct rpc_req *q)
@@ -195,7 +195,7 @@ rc dev_set_code(struct rpc_req *q)
     TRY(p_address(q, 0, &a));
     TRY(p_bytes(q, 1, RPC_DATA_MAX, &code));
     ledger_dev_set_code(q->rpc->ledger, a, code);
-    return ok(q, "true");
+    return ok(q, "null");
 }
 
 rc dev_set_storage(struct rpc_req *q)
@@ -218,7 +218,7 @@ rc dev_set_coinbase(struct rpc_req *q)
     struct address a;
     TRY(p_address(q, 0, &a));
     ledger_dev_set_coinbase(q->rpc->ledger, a);
-    return ok(q, "true");
+    return ok(q, "null");
 }
 
 rc dev_set_base_fee(struct rpc_req *q)
@@ -226,7 +226,7 @@ rc dev_set_base_fee(struct rpc_req *q)
     struct u256 v;
     TRY(p_amount(q, 0, &v));
     ledger_dev_set_base_fee(q->rpc->ledger, v);
-    return ok(q, "true");
+    return ok(q, "null");
 }
 
 rc evm_set_gas_limit(struct rpc_req *q)
