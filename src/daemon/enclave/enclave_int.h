@@ -17,8 +17,17 @@
 #include "io/http_client.h"
 
 #define SESSION_INPUTS_MAX 64
+#define SESSION_DATA_MAX   101 /* one, and a slice of 100: SPEC sdk-surface 7 */
 #define SESSION_ENV_MAX    256
 #define CAUSE_MAX          80
+
+/* A dataset: ciphertext somewhere, to become a file in /iexec_in. */
+struct tee_data {
+    struct bytes url;
+    const char *name; /* of the file */
+    struct hash checksum;
+    struct secret key; /* 32 bytes */
+};
 
 /* The session's text lives in the arena of whoever parsed it; keys are in locked memory. */
 struct tee_session {
@@ -26,11 +35,8 @@ struct tee_session {
     struct address worker, challenge, dataset;
     bool simulated;
 
-    bool has_dataset;
-    struct bytes dataset_url;
-    const char *dataset_name; /* file name in /iexec_in */
-    struct hash dataset_checksum;
-    struct secret dataset_key; /* 32 bytes */
+    size_t data_n; /* the deal's dataset and, in a bulk, those of the slice */
+    struct tee_data data[SESSION_DATA_MAX];
 
     size_t inputs_n;
     const char *input_url[SESSION_INPUTS_MAX];

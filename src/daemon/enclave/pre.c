@@ -48,22 +48,21 @@ static rc put_decrypted(const struct agent *g, const char *name, const struct se
     return put_plain(g, name, buf_bytes(&plain), e);
 }
 
-static rc take_dataset(struct agent *g, struct err *e)
+static rc take_dataset(struct agent *g, const struct tee_data *d, struct err *e)
 {
-    const struct tee_session *s = &g->session;
     BUF_FREE cipher = buf_new(g->cfg->data_max);
-    rc r = fetch(&cipher, g, s->dataset_url, e);
+    rc r = fetch(&cipher, g, d->url, e);
     if (!rc_ok(r)) {
         return agent_fail(g, e, r, "PRE_COMPUTE_DATASET_DOWNLOAD_FAILED");
     }
-    if (!hash_eq(sha256(buf_bytes(&cipher)), s->dataset_checksum)) {
+    if (!hash_eq(sha256(buf_bytes(&cipher)), d->checksum)) {
         return agent_fail(g, e,
                           err_set(e, RC_CODE_DENIED,
                                   "the dataset has another checksum than the "
                                   "chain says"),
                           "PRE_COMPUTE_INVALID_DATASET_CHECKSUM");
     }
-    r = put_decrypted(g, s->dataset_name, &s->dataset_key, buf_bytes(&cipher), e);
+    r = put_decrypted(g, d->name, &d->key, buf_bytes(&cipher), e);
     return rc_ok(r)
                ? r
                : agent_fail(g, e, err_wrap(e, r, "the dataset"),
@@ -89,8 +88,8 @@ static rc take_input(struct agent *g, size_t i, struct err *e)
 
 rc agent_pre(struct agent *g, struct err *e)
 {
-    if (g->session.has_dataset) {
-        TRY(take_dataset(g, e));
+    for (size_t i = 0; i < g->session.data_n; i++) {
+        TRY(take_dataset(g, &g->session.data[i], e));
     }
     for (size_t i = 0; i < g->session.inputs_n; i++) {
         bool again = false; /* the same URL twice is one file */
@@ -102,7 +101,9 @@ rc agent_pre(struct agent *g, struct err *e)
         }
     }
     /* The keys have done their work: none is in memory while the application runs. */
-    secret_free(&g->session.dataset_key);
+    for (size_t i = 0; i < SESSION_DATA_MAX; i++) {
+        secret_free(&g->session.data[i].key);
+    }
     for (size_t i = 0; i < SESSION_INPUTS_MAX; i++) {
         secret_free(&g->session.input_key[i]);
     }

@@ -12,7 +12,9 @@
 
 void tee_session_free(struct tee_session *s)
 {
-    secret_free(&s->dataset_key);
+    for (size_t i = 0; i < SESSION_DATA_MAX; i++) {
+        secret_free(&s->data[i].key);
+    }
     secret_free(&s->sign_key);
     for (size_t i = 0; i < SESSION_INPUTS_MAX; i++) {
         secret_free(&s->input_key[i]);
@@ -81,52 +83,85 @@ static rc take_task(struct tee_session *s, const struct js *top, struct err *e)
     return js_address(&s->challenge, &challenge, e);
 }
 
-static rc take_dataset(struct tee_session *s, struct arena *a, const struct js *env, struct err *e)
+/* A multiaddress in binary form comes as 0x-hex. */
+static rc take_url(struct bytes *out, struct arena *a, const char *text, struct err *e)
 {
-    const char *url = NULL, *hex = NULL;
-    struct js key = js_key(env, "IEXEC_DATASET_KEY"), sum = js_key(env, "IEXEC_DATASET_CHECKSUM");
-    TRY(take_text(&url, a, env, "IEXEC_DATASET_URL", e));
-    TRY(take_text(&s->dataset_name, a, env, "IEXEC_DATASET_FILENAME", e));
-    TRY(js_hash(&s->dataset_checksum, &sum, e));
-    TRY(js_str(&hex, &key, e));
-    s->dataset_url = bytes_str(url);
-    if (s->dataset_name[0] == 0 || s->dataset_name[0] == '.' || strlen(s->dataset_name) > 200 ||
-        strchr(s->dataset_name, '/') != NULL) {
-        struct js name = js_key(env, "IEXEC_DATASET_FILENAME");
-        return js_err(&name, e, "must be a plain file name");
+    *out = bytes_str(text);
+    if (text[0] != '0' || text[1] != 'x') {
+        return RC_OK;
     }
-    if (!rc_ok(key_of_base64(&s->dataset_key, hex))) {
-        return js_err(&key, e, "must be 32 bytes in base64");
+    BUF_FREE raw = buf_new(4096);
+    uint8_t *p = NULL;
+    if (!rc_ok(hex_decode(&raw, bytes_str(text))) || raw.n == 0 ||
+        (p = arena_alloc(a, raw.n)) == NULL) {
+        return err_set(e, RC_CODE_MALFORMED, "session: a dataset's URL is no address");
     }
-    /* A multiaddress in binary form came as 0x-hex. */
-    if (url[0] == '0' && url[1] == 'x') {
-        BUF_FREE raw = buf_new(4096);
-        uint8_t *p = NULL;
-        if (!rc_ok(hex_decode(&raw, bytes_str(url))) || raw.n == 0 ||
-            (p = arena_alloc(a, raw.n)) == NULL) {
-            return err_set(e, RC_CODE_MALFORMED, "session: IEXEC_DATASET_URL is no address");
-        }
-        memcpy(p, raw.p, raw.n);
-        s->dataset_url = (struct bytes){p, raw.n};
+    memcpy(p, raw.p, raw.n);
+    *out = (struct bytes){p, raw.n};
+    return RC_OK;
+}
+
+/* The dataset of the variables prefix + URL, CHECKSUM, KEY, FILENAME. In a bulk those that the deal
+ * may not use have empty values: they are left out. */
+static rc take_dataset(struct tee_session *s, struct arena *a, const struct js *env,
+                       const char *prefix, bool bulk, struct err *e)
+{
+    static const char *const parts[] = {"URL", "CHECKSUM", "KEY", "FILENAME"};
+    char name[4][64];
+    struct tee_data *d = &s->data[s->data_n];
+    for (size_t i = 0; i < 4; i++) {
+        (void)snprintf(name[i], sizeof(name[i]), "%s%s", prefix, parts[i]);
     }
+    struct js sum = js_key(env, name[1]), key = js_key(env, name[2]), file = js_key(env, name[3]);
+    const char *url = NULL, *text = NULL;
+    TRY(take_text(&url, a, env, name[0], e));
+    if (bulk && url[0] == 0) {
+        return RC_OK;
+    }
+    TRY(take_url(&d->url, a, url, e));
+    TRY(take_text(&d->name, a, env, name[3], e));
+    TRY(js_hash(&d->checksum, &sum, e));
+    if (d->name[0] == 0 || d->name[0] == '.' || strlen(d->name) > 200 ||
+        strchr(d->name, '/') != NULL) {
+        return js_err(&file, e, "must be a plain file name");
+    }
+    TRY(js_str(&text, &key, e));
+    s->data_n++;
+    return rc_ok(key_of_base64(&d->key, text)) ? RC_OK
+                                               : js_err(&key, e, "must be 32 bytes in base64");
+}
+
+static rc take_count(size_t *out, const struct js *env, const char *key, size_t max, struct err *e)
+{
+    const char *text = opt_text(env, key);
+    size_t digits = strspn(text, "0123456789");
+    unsigned long n = strtoul(text, NULL, 10);
+    if (text[digits] != 0 || digits > 9 || n > max) {
+        return err_set(e, RC_CODE_MALFORMED, "session: %s must be a number up to %zu", key, max);
+    }
+    *out = n;
     return RC_OK;
 }
 
 static rc take_pre(struct tee_session *s, struct arena *a, const struct js *env, struct err *e)
 {
     char name[64];
-    char *end = NULL;
-    const char *count = opt_text(env, "IEXEC_INPUT_FILES_NUMBER");
-    unsigned long n = strtoul(count, &end, 10);
-    TRY(take_yes(&s->has_dataset, env, "IS_DATASET_REQUIRED", "true", e));
-    if (s->has_dataset) {
-        TRY(take_dataset(s, a, env, e));
+    bool has_dataset = false;
+    size_t bulk = 0, inputs = 0;
+    TRY(take_yes(&has_dataset, env, "IS_DATASET_REQUIRED", "true", e));
+    TRY(take_count(&bulk, env, "IEXEC_BULK_SLICE_SIZE", SESSION_DATA_MAX - 1, e));
+    TRY(take_count(&inputs, env, "IEXEC_INPUT_FILES_NUMBER", SESSION_INPUTS_MAX, e));
+    if (s->data_n > 0 || s->inputs_n > 0) {
+        return err_set(e, RC_CODE_MALFORMED, "session: pre-compute twice");
     }
-    if (*end != 0 || n > SESSION_INPUTS_MAX) {
-        return err_set(e, RC_CODE_MALFORMED, "session: IEXEC_INPUT_FILES_NUMBER is over %d",
-                       SESSION_INPUTS_MAX);
+    if (has_dataset) {
+        TRY(take_dataset(s, a, env, "IEXEC_DATASET_", false, e));
     }
-    for (; s->inputs_n < n; s->inputs_n++) {
+    for (size_t i = 0; i < bulk; i++) {
+        (void)snprintf(name, sizeof(name), "IEXEC_DATASET_%zu_", i + 1);
+        TRY(take_dataset(s, a, env, name, true, e));
+    }
+    for (; s->inputs_n < inputs; s->inputs_n++) {
         (void)snprintf(name, sizeof(name), "IEXEC_INPUT_FILE_URL_%zu", s->inputs_n + 1);
         TRY(take_text(&s->input_url[s->inputs_n], a, env, name, e));
     }

@@ -4,6 +4,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
+#include <locale.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -41,6 +42,22 @@ static void *must_alloc(size_t n)
     void *p = calloc(1, n);
     ASSERT(p != NULL);
     return p;
+}
+
+/* libarchive converts names by the thread's locale; ours are UTF-8 wherever we run. */
+static locale_t utf8_enter(locale_t *old)
+{
+    locale_t l = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+    *old = l == (locale_t)0 ? (locale_t)0 : uselocale(l);
+    return l;
+}
+
+static void utf8_leave(locale_t l, locale_t old)
+{
+    if (l != (locale_t)0) {
+        (void)uselocale(old);
+        freelocale(l);
+    }
 }
 
 static rc fail_in(struct archive *a, const char *what, struct err *e)
@@ -96,7 +113,10 @@ static rc put_header(struct archive *a, struct archive_entry *h, const char *nam
     archive_entry_set_filetype(h, type);
     archive_entry_set_perm(h, mode);
     archive_entry_set_size(h, (la_int64_t)size);
-    return archive_write_header(a, h) == ARCHIVE_OK ? RC_OK : fail_out(a, name, e);
+    locale_t old, utf8 = utf8_enter(&old);
+    int r = archive_write_header(a, h);
+    utf8_leave(utf8, old);
+    return r == ARCHIVE_OK ? RC_OK : fail_out(a, name, e);
 }
 
 static rc put_data(struct archive *a, const char *name, struct bytes data, struct err *e)
@@ -323,7 +343,7 @@ static enum tar_kind kind_of(struct archive_entry *h)
     }
 }
 
-rc tar_in_next(struct tar_in *t, struct tar_entry *entry, bool *more, struct err *e)
+static rc next_entry(struct tar_in *t, struct tar_entry *entry, bool *more, struct err *e)
 {
     struct archive_entry *h = NULL;
     int r = archive_read_next_header(t->a, &h);
@@ -350,6 +370,14 @@ rc tar_in_next(struct tar_in *t, struct tar_entry *entry, bool *more, struct err
     }
     return entry->name != NULL ? RC_OK
                                : err_set(e, RC_CODE_MALFORMED, "archive: an entry without name");
+}
+
+rc tar_in_next(struct tar_in *t, struct tar_entry *entry, bool *more, struct err *e)
+{
+    locale_t old, utf8 = utf8_enter(&old);
+    rc r = next_entry(t, entry, more, e);
+    utf8_leave(utf8, old);
+    return r;
 }
 
 rc tar_in_read(struct tar_in *t, uint8_t *p, size_t size, size_t *n, struct err *e)
