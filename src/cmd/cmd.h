@@ -46,6 +46,7 @@ int cmd_doctor(int argc, char **argv);
 int cmd_model(int argc, char **argv);
 int cmd_pool(int argc, char **argv);
 int cmd_node(int argc, char **argv);
+int cmd_node_chain(int argc, char **argv); /* export, import, verify: argv[0] */
 int cmd_up(int argc, char **argv);
 int cmd_wallet(int argc, char **argv);
 

@@ -184,6 +184,40 @@ uint64_t ledger_gas_limit(const struct ledger *l);
 rc ledger_seal(struct ledger *l, uint64_t now_s, bool empty, bool *sealed, struct err *e);
 bool ledger_has_work(const struct ledger *l);
 
+/* --- proofs --- */
+
+/* What stands under a key of the state (chain/state/state.h) after a block, or that nothing does. */
+struct state_proof {
+    uint64_t number;
+    bool found;
+    struct bytes value, proof; /* proof: chain/tree */
+    struct bytes header;       /* RLP; keccak256 of it is the block's hash */
+};
+
+/* Of the newest block. */
+rc ledger_prove(struct ledger *l, struct arena *a, struct bytes key, struct state_proof *out,
+                struct err *e);
+
+/* Checks a proof from anywhere, without a chain, and gives the header: whether its hash is that of a
+ * block to be trusted is the caller's question. DENIED, MALFORMED with the reason. */
+rc state_proof_check(struct block *header, struct arena *a, struct bytes key,
+                     const struct state_proof *p, struct err *e);
+
+/* --- the chain as a file --- */
+
+/* Writes genesis and blocks to a new file. */
+rc ledger_export(struct ledger *l, const char *path, struct err *e);
+
+/* Executes what a file holds on a chain in cfg.dir, which begins with the file's genesis (cfg.genesis
+ * is not read), or goes on when the folder has some of these blocks already. DENIED with what
+ * differs; the blocks before it are kept. */
+rc ledger_import(const struct ledger_config *cfg, const char *path, uint64_t *height,
+                 struct err *e);
+
+/* Executes the whole chain again in an empty folder, which the caller removes, and compares every
+ * root, receipt, record and index. DENIED or CORRUPT with what differs. */
+rc ledger_verify(struct ledger *l, const char *scratch, struct err *e);
+
 /* --- development: only with config.dev --- */
 
 uint64_t ledger_dev_snapshot(struct ledger *l);

@@ -32,10 +32,11 @@ static rc fault(int code, const char *what, struct err *e)
                              code == MDB_INVALID || code == MDB_VERSION_MISMATCH
                          ? RC_CODE_CORRUPT
                          : RC_CODE_IO;
-    const char *hint = code == ENOSPC   ? ": free space on the disk, then start again"
-                       : code == EROFS  ? ": the disk is read-only"
-                       : code == EACCES ? ": this user may not write there"
-                                        : "";
+    const char *hint = code == MDB_PANIC ? ": an earlier commit failed halfway: start again"
+                       : code == ENOSPC  ? ": free space on the disk, then start again"
+                       : code == EROFS   ? ": the disk is read-only"
+                       : code == EACCES  ? ": this user may not write there"
+                                         : "";
     if (k != RC_CODE_NOT_FOUND) {
         log_error("store", "%s: %s%s", what, mdb_strerror(code), hint);
     }
