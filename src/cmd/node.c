@@ -66,7 +66,9 @@ static const struct opt TABLE[] = {
 
 static const struct opts OPTS = {
     .command = "node",
-    .summary = "The chain: takes Ethereum transactions, makes blocks, answers Ethereum JSON-RPC.",
+    .summary =
+        "The chain: takes Ethereum transactions, makes blocks, answers Ethereum JSON-RPC. Of a "
+        "node that does not run: souk node export, import, verify (each has --help).",
     .table = TABLE,
     .example =
         "  souk node --dev --state /tmp/chain                a chain to play with, on port 8545\n"
@@ -331,6 +333,10 @@ int cmd_node(int argc, char **argv)
     struct node n = {0};
     struct arena a;
     struct err e = {0};
+    if (argc > 1 && (strcmp(argv[1], "export") == 0 || strcmp(argv[1], "import") == 0 ||
+                     strcmp(argv[1], "verify") == 0)) {
+        return cmd_node_chain(argc - 1, argv + 1);
+    }
     arena_init(&a, (size_t)4 << 20);
     enum opts_what what = opts_parse(&OPTS, &n.set, NULL, argc, argv, &a);
     if (what != OPTS_RUN || n.set.print_docs) {
