@@ -70,12 +70,15 @@ static void check_tally(void)
         CHECK(all == ask(sql));
         for (int c = 0; c < 3; c++) {
             const char *col = c == 2 ? "signer" : columns[k][c];
-            (void)snprintf(sql, sizeof(sql),
-                           "SELECT count(*) FROM (SELECT %s AS k, mask AS m, count(*) AS n FROM %s"
-                           " WHERE status = 0 GROUP BY 1, 2) AS a LEFT JOIN tally AS b ON"
-                           " b.kind = '%s' AND b.col = '%s' AND b.key = a.k AND b.mask = a.m"
-                           " WHERE b.n IS NULL OR b.n <> a.n",
-                           col, t, t, col);
+            (void)snprintf(
+                sql, sizeof(sql),
+                "SELECT count(*) FROM (SELECT %s AS k, mask AS m, t0 AS t, trust AS r, count(*) AS "
+                "n FROM %s"
+                " WHERE status = 0 GROUP BY 1, 2, 3, 4) AS a LEFT JOIN tally AS b ON"
+                " b.kind = '%s' AND b.col = '%s' AND b.key = a.k AND b.mask = a.m AND b.t0 = a.t"
+                " AND b.trust = a.r"
+                " WHERE b.n IS NULL OR b.n <> a.n",
+                col, t, t, col);
             CHECK(ask(sql) == 0);
             (void)snprintf(sql, sizeof(sql),
                            "SELECT sum(n) FROM tally WHERE kind = '%s' AND col = '%s'", t, col);
@@ -190,7 +193,11 @@ int main(void)
     CHECK(mkdtemp(dir) != NULL);
     m.cfg.dir = dir;
     market_auth_open(&m);
-    CHECK(rc_ok(book_open(&m, &e)));
+    rc r = book_open(&m, &e);
+    if (!rc_ok(r)) {
+        (void)fprintf(stderr, "%s\n", e.msg);
+    }
+    CHECK(rc_ok(r));
     test_sums();
     test_rows();
     test_fetch();

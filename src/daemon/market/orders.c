@@ -37,12 +37,15 @@ const char *const kind_names[KINDS] = {"apporder", "datasetorder", "workerpoolor
     ", price, published, hash, mask, remaining, t0,"                                               \
     " trust) WHERE status = 0;"
 
-/* How many open orders there are for each value of a column people look by, and each mask: what a
- * listing tells as `count` without walking over all of them. Triggers keep it true. */
+/* Orders that are restricted to somebody: few of all, found by whom. */
+#define RESTRICTED(T, col, bit)                                                                    \
+    "CREATE INDEX " T "_to_" col " ON " T "(" col ") WHERE status = 0 AND (mask & " bit ") <> 0;"
+
+/* How many open orders there are for each value of a column people look by, and each mask, tag and
+ * trust: what a listing tells as `count` without walking over all of them. Triggers keep it true. */
 #define TALLY(T, row, sign, col, key)                                                              \
-    "INSERT INTO tally VALUES('" T "', '" col "', " key ", " row                                   \
-    ".mask, 1) ON CONFLICT DO UPDATE"                                                              \
-    " SET n = n " sign " 1;"
+    "INSERT INTO tally VALUES('" T "', '" col "', " key ", " row ".mask, " row ".t0, " row         \
+    ".trust, 1) ON CONFLICT DO UPDATE SET n = n " sign " 1;"
 #define TALLIES(T, row, sign, a, b)                                                                \
     TALLY(T, row, sign, "", "x''")                                                                 \
     TALLY(T, row, sign, "signer", row ".signer")                                                   \
@@ -72,8 +75,15 @@ static const char *const schema[] = {
     "CREATE INDEX requestorder_desc ON requestorder(price DESC, published, hash) WHERE status = 0;"
     "CREATE INDEX requestorder_cat_desc ON requestorder(category, price DESC, published, hash)"
     " WHERE status = 0;",
-    "CREATE TABLE tally(kind TEXT, col TEXT, key BLOB, mask INTEGER, n INTEGER NOT NULL,"
-    " PRIMARY KEY(kind, col, key, mask)) WITHOUT ROWID;",
+    RESTRICTED("apporder", "dataset", "2") RESTRICTED("apporder", "workerpool", "4")
+        RESTRICTED("apporder", "requester", "8") RESTRICTED("datasetorder", "app", "1")
+            RESTRICTED("datasetorder", "workerpool", "4")
+                RESTRICTED("datasetorder", "requester", "8"),
+    RESTRICTED("workerpoolorder", "app", "1") RESTRICTED("workerpoolorder", "dataset", "2")
+        RESTRICTED("workerpoolorder", "requester", "8")
+            RESTRICTED("requestorder", "workerpool", "4"),
+    "CREATE TABLE tally(kind TEXT, col TEXT, key BLOB, mask INTEGER, t0 INTEGER, trust INTEGER,"
+    " n INTEGER NOT NULL, PRIMARY KEY(kind, col, key, mask, t0, trust)) WITHOUT ROWID;",
     TRIGGERS("apporder", "app", "dataset"),
     TRIGGERS("datasetorder", "dataset", "app"),
     TRIGGERS("workerpoolorder", "workerpool", "category"),

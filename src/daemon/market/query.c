@@ -159,19 +159,35 @@ rc page_of(struct http_req *r, struct page *p, struct err *e)
 
 /* --- filters --- */
 
+struct restriction { /* to an address: not restricted, or to it */
+    const char *column;
+    uint64_t bit;
+    struct bytes value;
+};
+
 struct list {
     struct market *m;
     struct http_req *r;
     enum order_kind kind;
-    struct where w;
-    const char *lead;      /* column that chooses the index; "" for the price alone */
-    struct bytes lead_key; /* of the tally */
-    uint64_t lead_number;
-    uint64_t mask_zero; /* bits of mask that must be clear */
-    bool simple;        /* mask_zero and lead are all there is */
+    struct where w;      /* all conditions */
+    struct where shared; /* those on tag and trust, which the tally has as well */
+    const char *lead;    /* column that chooses the index; "" for the price alone */
+    struct bytes lead_key;
+    uint64_t lead_number; /* of a category */
+    uint64_t mask_zero;   /* bits of mask that must be clear */
+    struct restriction to[3];
+    size_t n_to;
+    bool counted; /* the tally can tell how many */
     struct address store[8];
     size_t n_store;
 };
+
+/* A condition on a column that the tally has too. */
+static void shared_number(struct list *l, const char *cond, uint64_t v)
+{
+    where_number(&l->w, cond, v);
+    where_number(&l->shared, cond, v);
+}
 
 static struct bytes keep(struct list *l, struct address a)
 {
@@ -197,7 +213,7 @@ static rc subject(struct list *l, const char *param, const char *column, struct 
         l->lead_key = key;
         (void)snprintf(cond, sizeof(cond), "%s = ?", column);
     } else {
-        l->simple = false;
+        l->counted = false;
         (void)snprintf(cond, sizeof(cond), "+%s = ?", column);
     }
     where_bytes(&l->w, cond, key);
@@ -221,14 +237,22 @@ static rc restriction(struct list *l, const char *param, const char *strict, uin
     if (any) {
         return RC_OK;
     }
-    l->simple = false;
+    struct bytes value = keep(l, a);
     if (strict != NULL && query_flag(l->r, strict)) {
-        (void)snprintf(cond, sizeof(cond), "+%s = ?", param);
-    } else {
-        (void)snprintf(cond, sizeof(cond), "((mask & %llu) = 0 OR %s = ?)", (unsigned long long)bit,
-                       param);
+        /* Few orders are restricted: their own index leads. */
+        bool leads = l->lead[0] == '\0' || strcmp(l->lead, "category") == 0;
+        (void)snprintf(cond, sizeof(cond), "%s%s = ?", leads ? "" : "+", param);
+        where_bytes(&l->w, cond, value);
+        (void)snprintf(cond, sizeof(cond), "(mask & %llu) <> 0", (unsigned long long)bit);
+        where_text(&l->w, cond);
+        l->counted = false;
+        return RC_OK;
     }
-    where_bytes(&l->w, cond, keep(l, a));
+    (void)snprintf(cond, sizeof(cond), "((mask & %llu) = 0 OR %s = ?)", (unsigned long long)bit,
+                   param);
+    where_bytes(&l->w, cond, value);
+    ASSERT(l->n_to < ARRAY_LEN(l->to));
+    l->to[l->n_to++] = (struct restriction){param, bit, value};
     return RC_OK;
 }
 
@@ -247,8 +271,12 @@ static rc tags(struct list *l, struct err *e)
                 continue;
             }
             (void)snprintf(cond, sizeof(cond), "(t%zu & %llu) = ?", i, (unsigned long long)t[i]);
-            where_number(&l->w, cond, t[i]);
-            l->simple = false;
+            if (i == 0) {
+                shared_number(l, cond, t[i]);
+            } else {
+                where_number(&l->w, cond, t[i]);
+                l->counted = false;
+            }
         }
     }
     TRY(query_hash(l->r, "maxTag", &given, &tag, e));
@@ -256,16 +284,21 @@ static rc tags(struct list *l, struct err *e)
         return RC_OK;
     }
     tag_words(t, tag);
-    l->simple = false;
     if ((t[1] | t[2] | t[3] | t[4]) == 0) {
         l->mask_zero |= MASK_HIGH_TAG;
     }
     for (size_t i = 0; i < TAG_WORDS; i++) {
         char cond[64];
         bool covered = i > 0 && (l->mask_zero & MASK_HIGH_TAG) != 0;
-        if (!covered && t[i] != full) {
-            (void)snprintf(cond, sizeof(cond), "(t%zu & ?) = 0", i);
+        if (covered || t[i] == full) {
+            continue;
+        }
+        (void)snprintf(cond, sizeof(cond), "(t%zu & ?) = 0", i);
+        if (i == 0) {
+            shared_number(l, cond, full & ~t[i]);
+        } else {
             where_number(&l->w, cond, full & ~t[i]);
+            l->counted = false;
         }
     }
     return RC_OK;
@@ -278,26 +311,24 @@ static rc numbers(struct list *l, struct err *e)
     TRY(query_number(l->r, "minVolume", NUMBER_MAX, &given, &v, e));
     if (given && v > 1) { /* open orders have at least one left */
         where_number(&l->w, "remaining >= ?", v);
-        l->simple = false;
+        l->counted = false;
     }
     if (l->kind == ORDER_WORKERPOOL) {
         TRY(query_number(l->r, "minTrust", NUMBER_MAX, &given, &v, e));
         if (given && v > 1) {
-            where_number(&l->w, "trust >= ?", v);
-            l->simple = false;
+            shared_number(l, "trust >= ?", v);
         }
     }
     if (l->kind == ORDER_REQUEST) {
         TRY(query_number(l->r, "maxTrust", NUMBER_MAX, &given, &v, e));
         if (given) {
-            where_number(&l->w, "trust <= ?", v);
-            l->simple = false;
+            shared_number(l, "trust <= ?", v);
         }
     }
     if (l->kind == ORDER_DATASET && query_flag(l->r, "bulkOnly")) {
         where_number(&l->w, "volume >= ?", BULK_VOLUME);
         where_text(&l->w, "+price = 0");
-        l->simple = false;
+        l->counted = false;
     }
     return RC_OK;
 }
@@ -311,9 +342,18 @@ static rc category(struct list *l, struct err *e)
     }
     bool leads = l->lead[0] == '\0';
     l->lead = leads ? "category" : l->lead;
-    l->simple = l->simple && leads;
+    l->counted = l->counted && leads;
     where_number(&l->w, leads ? "category = ?" : "+category = ?", l->lead_number);
     return RC_OK;
+}
+
+static void where_mask(struct where *w, uint64_t zero)
+{
+    char cond[48];
+    if (zero != 0) {
+        (void)snprintf(cond, sizeof(cond), "(mask & %llu) = 0", (unsigned long long)zero);
+        where_text(w, cond);
+    }
 }
 
 static rc filters(struct list *l, struct err *e)
@@ -352,11 +392,7 @@ static rc filters(struct list *l, struct err *e)
     }
     TRY(tags(l, e));
     TRY(numbers(l, e));
-    if (l->mask_zero != 0) {
-        char cond[48];
-        (void)snprintf(cond, sizeof(cond), "(mask & %llu) = 0", (unsigned long long)l->mask_zero);
-        where_text(&l->w, cond);
-    }
+    where_mask(&l->w, l->mask_zero);
     return RC_OK;
 }
 
@@ -371,41 +407,104 @@ static bool is_tallied(const struct list *l)
     };
     for (size_t i = 0; i < 4; i++) {
         if (strcmp(columns[l->kind][i], l->lead) == 0) {
-            return l->simple;
+            return l->counted;
         }
     }
     return false;
 }
 
-static rc count(struct list *l, uint64_t *n, struct err *e)
+/* Appends the conditions of a where to another. */
+static void where_join(struct where *to, const struct where *from)
+{
+    ASSERT(to->n + from->n <= ARRAY_LEN(to->values));
+    put_bytes(&to->sql, buf_bytes(&from->sql));
+    for (size_t i = 0; i < from->n; i++) {
+        to->values[to->n++] = from->values[i];
+    }
+}
+
+/* Adds the number that a SELECT of one number gives. */
+static rc add_count(struct list *l, const char *select, const struct where *w, uint64_t *n,
+                    struct err *e)
 {
     BUF_FREE sql = buf_new(8192);
-    struct where tally = WHERE_NEW;
-    const struct where *w = &l->w;
-    if (is_tallied(l)) {
-        put_fmt(&sql,
-                "SELECT sum(n) FROM tally WHERE kind = '%s' AND col = '%s' AND (mask & %llu) = 0",
-                kind_names[l->kind], l->lead, (unsigned long long)l->mask_zero);
-        if (strcmp(l->lead, "category") == 0) {
-            where_number(&tally, "key = ?", l->lead_number);
-        } else if (l->lead[0] != '\0') {
-            where_bytes(&tally, "key = ?", l->lead_key);
-        }
-        put_bytes(&sql, buf_bytes(&tally.sql));
-        w = &tally;
-    } else {
-        put_fmt(&sql, "SELECT count(*) FROM %s WHERE status = 0", kind_names[l->kind]);
-        put_bytes(&sql, buf_bytes(&l->w.sql));
-    }
-    buf_free(&tally.sql);
+    put_str(&sql, select);
+    put_bytes(&sql, buf_bytes(&w->sql));
     struct stmt *s = query_stmt(l->m, buf_cstr(&sql), w, e);
     if (s == NULL) {
         return RC(IO);
     }
     bool row;
     rc r = stmt_step(s, &row, e);
-    *n = rc_ok(r) && row ? stmt_u64(s, 0) : 0;
+    *n += rc_ok(r) && row ? stmt_u64(s, 0) : 0;
     stmt_reset(s);
+    return r;
+}
+
+static void where_lead(const struct list *l, struct where *w, const char *cond)
+{
+    if (strcmp(l->lead, "category") == 0) {
+        where_number(w, cond, l->lead_number);
+    } else if (l->lead[0] != '\0') {
+        where_bytes(w, cond, l->lead_key);
+    }
+}
+
+/* Orders restricted to whom `which` names, and by no restriction named before it. */
+static rc count_restricted(struct list *l, size_t which, uint64_t *n, struct err *e)
+{
+    struct where w = WHERE_NEW;
+    char text[160];
+    uint64_t zero = l->mask_zero;
+    for (size_t i = 0; i < which; i++) {
+        zero |= l->to[i].bit;
+    }
+    (void)snprintf(text, sizeof(text), "%s = ?", l->to[which].column);
+    where_bytes(&w, text, l->to[which].value);
+    (void)snprintf(text, sizeof(text), "(mask & %llu) <> 0", (unsigned long long)l->to[which].bit);
+    where_text(&w, text);
+    where_mask(&w, zero);
+    for (size_t i = which + 1; i < l->n_to; i++) {
+        (void)snprintf(text, sizeof(text), "((mask & %llu) = 0 OR +%s = ?)",
+                       (unsigned long long)l->to[i].bit, l->to[i].column);
+        where_bytes(&w, text, l->to[i].value);
+    }
+    (void)snprintf(text, sizeof(text), "+%s = ?", l->lead);
+    where_lead(l, &w, text);
+    where_join(&w, &l->shared);
+    (void)snprintf(text, sizeof(text), "SELECT count(*) FROM %s WHERE status = 0",
+                   kind_names[l->kind]);
+    rc r = add_count(l, text, &w, n, e);
+    buf_free(&w.sql);
+    return r;
+}
+
+/* How many orders the whole listing has. Those that nobody is named in come from the tally; those
+ * restricted to somebody whom the request names are few, and counted one by one. */
+static rc count(struct list *l, uint64_t *n, struct err *e)
+{
+    char text[160];
+    *n = 0;
+    if (!is_tallied(l)) {
+        (void)snprintf(text, sizeof(text), "SELECT count(*) FROM %s WHERE status = 0",
+                       kind_names[l->kind]);
+        return add_count(l, text, &l->w, n, e);
+    }
+    struct where w = WHERE_NEW;
+    uint64_t zero = l->mask_zero;
+    for (size_t i = 0; i < l->n_to; i++) {
+        zero |= l->to[i].bit;
+    }
+    where_lead(l, &w, "key = ?");
+    where_mask(&w, zero);
+    where_join(&w, &l->shared);
+    (void)snprintf(text, sizeof(text), "SELECT sum(n) FROM tally WHERE kind = '%s' AND col = '%s'",
+                   kind_names[l->kind], l->lead);
+    rc r = add_count(l, text, &w, n, e);
+    buf_free(&w.sql);
+    for (size_t i = 0; i < l->n_to && rc_ok(r); i++) {
+        r = count_restricted(l, i, n, e);
+    }
     return r;
 }
 
@@ -491,7 +590,13 @@ static rc list_orders(struct list *l, const struct page *p, struct buf *b, struc
 
 static void list_kind(struct market *m, struct http_req *r, enum order_kind kind)
 {
-    struct list l = {.m = m, .r = r, .kind = kind, .w = WHERE_NEW, .lead = "", .simple = true};
+    struct list l = {.m = m,
+                     .r = r,
+                     .kind = kind,
+                     .w = WHERE_NEW,
+                     .lead = "",
+                     .counted = true,
+                     .shared = WHERE_NEW};
     struct page p;
     struct err e = {0};
     struct buf b = buf_new(ANSWER_MAX);
@@ -514,6 +619,7 @@ static void list_kind(struct market *m, struct http_req *r, enum order_kind kind
     }
     buf_free(&b);
     buf_free(&l.w.sql);
+    buf_free(&l.shared.sql);
 }
 
 void market_on_list_app(void *ctx, struct http_req *r)
