@@ -161,6 +161,19 @@ static enum rc_code code_of(json_int_t code)
     }
 }
 
+/* A block or state that this very node does not have at this very moment: ask again. */
+static bool is_passing(const char *message)
+{
+    static const char *const known[] = {"BlockOutOfRange", "header not found", "missing trie node",
+                                        "unknown block", "state not available"};
+    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+        if (strstr(message, known[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static rc reply_error(const json_t *error, struct err *e)
 {
     const char *message = json_string_value(json_object_get(error, "message"));
@@ -176,7 +189,8 @@ static rc reply_error(const json_t *error, struct err *e)
     if (reverts && (hex == NULL || rc_ok(hex_decode(&raw, bytes_str(hex))))) {
         return rpc_revert(e, message, buf_bytes(&raw));
     }
-    return err_set(e, code_of(code), "the node says: %.180s", message);
+    return err_set(e, is_passing(message) ? RC_CODE_IO : code_of(code), "the node says: %.180s",
+                   message);
 }
 
 rc rpc_reply(json_t **result, const json_t *reply, struct err *e)

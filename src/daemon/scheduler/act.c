@@ -402,6 +402,12 @@ void act_timers(struct scheduler *s)
                 earlier(&next, wait);
             }
         }
+        if (t->wake_ms > mono) {
+            earlier(&next, t->wake_ms);
+        } else if (t->wake_ms > 0) {
+            t->wake_ms = 0;
+            task_dirty(s, t);
+        }
         for (size_t i = 0; i < ARRAY_LEN(deadlines); i++) {
             if (deadlines[i] > now) {
                 earlier(&next, mono + (deadlines[i] - now) * 1000);

@@ -189,6 +189,10 @@ static void on_consensus(struct scheduler *s, struct task *t, const struct clien
     t->chain = TASK_REVEALING;
     t->winners = 0;
     t->reveal_deadline = 0; /* read_reveals() asks, when it still matters */
+    t->consensus_ms = clock_mono_ms();
+    if (t->deal->trust <= 1) {
+        t->wake_ms = t->consensus_ms + REVEAL_GRACE_MS;
+    }
     for (size_t i = 0; i < t->n_replicas; i++) {
         struct replica *r = &t->replicas[i];
         bool voted = r->state >= RP_CONTRIBUTED && r->state <= RP_RESULT_UPLOADED && !r->rejected;

@@ -430,7 +430,7 @@ static void take_failure(struct scheduler *s, struct task *t, struct replica *r,
         r->given = DO_DROP;
     } else {
         r->given = DO_NOTHING; /* told again, or another is asked */
-        t->retry_ms = clock_mono_ms() + 1000;
+        t->wake_ms = clock_mono_ms() + 1000;
     }
     (void)s;
 }

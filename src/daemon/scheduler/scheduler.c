@@ -67,8 +67,12 @@ static void on_blocks(void *ctx)
 static void on_round(void *ctx)
 {
     struct scheduler *s = ctx;
+    bool acted = s->act_wanted;
     for (int i = 0; i < 4 && s->act_wanted; i++) {
         act_all(s);
+    }
+    if (acted) {
+        act_timers(s);
     }
     if (s->act_wanted) {
         loop_again(s->loop);

@@ -104,10 +104,12 @@ struct task {
     size_t n_replicas, cap_replicas;
     uint64_t sent_ms; /* monotonic, of the last transaction about it; 0: none under way */
     struct hash sent_tx;
-    bool careful;      /* its next transaction goes alone and asks for its gas first */
-    bool dirty;        /* listed for act */
-    uint64_t retry_ms; /* monotonic: do not act before */
-    uint64_t timed_s;  /* chain time of the last look at its deadlines */
+    bool careful;          /* its next transaction goes alone and asks for its gas first */
+    bool dirty;            /* listed for act */
+    uint64_t retry_ms;     /* monotonic: do not act before */
+    uint64_t wake_ms;      /* monotonic: look again then; 0: no need */
+    uint64_t consensus_ms; /* monotonic, when it was seen */
+    uint64_t timed_s;      /* chain time of the last look at its deadlines */
     struct task *next_hash, *next, *prev, *next_dirty;
 };
 
@@ -144,6 +146,7 @@ enum { TASK_BUCKETS = 4096, WORKERS_MAX = 4096, CHALLENGES_MAX = 1024 };
 #define WORKER_LOST_MS     60000   /* SPEC offchain 1.8 */
 #define LOGIN_CHALLENGE_MS 300000  /* SPEC offchain 1.6 */
 #define LOGS_CHALLENGE_MS  3600000 /* SPEC offchain 1.6 */
+#define REVEAL_GRACE_MS    3000    /* a worker whose vote decides alone reveals unasked; then ask */
 #define LOG_TAIL_MAX       100000  /* SPEC offchain 1.1 */
 #define WAIT_MAX_MS        30000
 

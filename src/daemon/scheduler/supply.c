@@ -46,6 +46,9 @@ enum action action_of(const struct scheduler *s, const struct task *t, const str
                                                       : DO_NOTHING;
     case TASK_REVEALING:
         if (r->state == RP_CONTRIBUTED && hash_eq(r->hash, t->consensus)) {
+            if (t->deal->trust <= 1 && r->given == DO_RUN && t->wake_ms > clock_mono_ms()) {
+                return DO_NOTHING;
+            }
             bool late = t->reveal_deadline > 0 && now >= t->reveal_deadline;
             return late || r->failures >= FAILURES_MAX ? DO_NOTHING : DO_REVEAL;
         }

@@ -28,7 +28,8 @@
 struct child {
     pid_t pid; /* 0: free */
     int pidfd;
-    struct work_item item;
+    struct work_item item, then; /* then: the next step of the same task, told meanwhile */
+    bool has_then;
     int crashes;
 };
 
@@ -147,7 +148,9 @@ static void take(struct serve *s, const struct work_item *item)
     for (size_t i = 0; i < s->n_child; i++) {
         struct child *c = &s->child[i];
         if (c->pid != 0 && hash_eq(c->item.task, item->task)) {
-            return; /* said twice, or a drop for what still runs */
+            c->has_then = item->what != c->item.what; /* else it was said twice */
+            c->then = *item;
+            return;
         }
         room = c->pid == 0 && room == NULL ? c : room;
     }
@@ -179,6 +182,15 @@ static void report_crash(struct serve *s, const struct child *c)
     }
 }
 
+static void go_on(struct serve *s, struct child *c)
+{
+    if (c->has_then) {
+        c->has_then = false;
+        struct work_item then = c->then;
+        take(s, &then);
+    }
+}
+
 static void reap(struct serve *s)
 {
     struct err e;
@@ -191,6 +203,7 @@ static void reap(struct serve *s)
         fd_close(&c->pidfd);
         c->pid = 0;
         if (!WIFSIGNALED(status) || stopping) {
+            go_on(s, c);
             continue;
         }
         log_warn(AREA, "a child ended by signal %d", WTERMSIG(status));
@@ -281,15 +294,20 @@ static rc ask(struct serve *s, struct err *e)
 {
     struct work_item items[ITEMS_MAX];
     size_t n, busy = running(s, false), free_slots = s->cfg->slots - MIN(busy, s->cfg->slots);
-    uint64_t wait_ms = free_slots > 0 ? WAIT_MS : 0;
+    bool then = false; /* a child's end is to be noticed soon: it has a next step */
+    for (size_t i = 0; i < s->n_child; i++) {
+        then = then || (s->child[i].pid != 0 && s->child[i].has_then);
+    }
+    uint64_t wait_ms = then || free_slots == 0 ? 0 : WAIT_MS;
     bool lost = s->lost;
     rc r = desk_work(&s->desk, items, ITEMS_MAX, &n, free_slots, wait_ms, lost, is_stopping, e);
     s->lost = !rc_ok(r); /* what an unread answer held is told again */
     TRY(r);
+    reap(s);
     for (size_t i = 0; i < n; i++) {
         take(s, &items[i]);
     }
-    if (free_slots == 0 && n == 0) {
+    if ((free_slots == 0 || then) && n == 0) {
         wait_children(s, FULL_MS);
     }
     return RC_OK;
