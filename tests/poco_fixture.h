@@ -65,7 +65,8 @@ __attribute__((unused)) static struct sig fake_sign(struct address signer, struc
     return s;
 }
 
-__attribute__((unused)) static void market_open(struct market *m, enum poco_rules rules)
+__attribute__((unused)) static void market_open_with(struct market *m, enum poco_rules rules,
+                                                     bool boost)
 {
     static struct poco_account accounts[20];
     *m = (struct market){.data = buf_new(1 << 20)};
@@ -77,8 +78,12 @@ __attribute__((unused)) static void market_open(struct market *m, enum poco_rule
                                   .rlc = u256_from(1000000000000),
                                   .stake = u256_from(1000000000000)};
     }
-    m->config = (struct poco_config){
-        .chain_id = 134, .rules = rules, .owner = OWNER, .accounts = accounts, .accounts_n = 20};
+    m->config = (struct poco_config){.chain_id = 134,
+                                     .rules = rules,
+                                     .boost = boost,
+                                     .owner = OWNER,
+                                     .accounts = accounts,
+                                     .accounts_n = 20};
     poco_defaults(&m->config);
     CHECK(rc_ok(poco_genesis(m->state, &m->config, NULL)));
     m->env = (struct poco_env){.height = 1,
@@ -88,6 +93,11 @@ __attribute__((unused)) static void market_open(struct market *m, enum poco_rule
                                .arena = &m->arena,
                                .recover = fake_recover};
     m->domain = order_domain(u256_from(134), m->config.hub);
+}
+
+__attribute__((unused)) static void market_open(struct market *m, enum poco_rules rules)
+{
+    market_open_with(m, rules, false);
 }
 
 __attribute__((unused)) static void market_close(struct market *m)

@@ -112,17 +112,20 @@ bool u256_div(struct u256 *r, struct u256 *rem, struct u256 a, struct u256 b)
 
 struct u256 u256_from_be(const uint8_t b[32])
 {
-    struct u256 r = {0};
-    for (int i = 0; i < 32; i++) {
-        r.w[3 - i / 8] = r.w[3 - i / 8] << 8 | b[i];
+    struct u256 r;
+    for (size_t i = 0; i < 4; i++) {
+        uint64_t w;
+        memcpy(&w, b + 8 * i, sizeof(w));
+        r.w[3 - i] = __builtin_bswap64(w);
     }
     return r;
 }
 
 void u256_to_be(uint8_t b[32], struct u256 a)
 {
-    for (int i = 0; i < 32; i++) {
-        b[i] = (uint8_t)(a.w[3 - i / 8] >> (56 - 8 * (i % 8)));
+    for (size_t i = 0; i < 4; i++) {
+        uint64_t w = __builtin_bswap64(a.w[3 - i]);
+        memcpy(b + 8 * i, &w, sizeof(w));
     }
 }
 

@@ -56,8 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (open) {
             market_close(&m);
         }
-        market_open(&m, RULES_6_2);
-        m.config.boost = true;
+        market_open_with(&m, RULES_6_2, true);
         market_publish(&m);
         open = true;
     }

@@ -41,6 +41,13 @@ enum outcome stake_write(struct frame *f, struct address a, const struct account
     return st_put(f, &k, (struct bytes){b, sizeof(b)});
 }
 
+static enum outcome emit_move(struct frame *f, struct address from, struct address to,
+                              struct u256 v)
+{
+    struct hash topics[] = {word_address(from), word_address(to)}, word = word_u256(v);
+    return log_words(f, EVENT_hub_Transfer, 2, topics, 1, &word);
+}
+
 /* The reference's internal _transfer: its own texts, and no allowance. */
 static enum outcome move(struct frame *f, struct address from, struct address to, struct u256 v)
 {
@@ -53,28 +60,38 @@ static enum outcome move(struct frame *f, struct address from, struct address to
     DO(stake_read(f, to, &acc));
     CHECKED(f, u256_add(&acc.stake, acc.stake, v));
     DO(stake_write(f, to, &acc));
-    struct hash topics[] = {word_address(from), word_address(to)}, word = word_u256(v);
-    return log_words(f, EVENT_hub_Transfer, 2, topics, 1, &word);
+    return emit_move(f, from, to, v);
 }
 
+/* move() to the hub and the entry under `locked` in one read and write of each record. */
 enum outcome escrow_lock(struct frame *f, struct address a, struct u256 v)
 {
-    struct account acc;
-    DO(move(f, a, f->self, v));
+    struct account acc, hub;
+    REQUIRE_TEXT(f, !address_is_zero(a), REVERT_ESCROW_FROM_ZERO);
     DO(stake_read(f, a, &acc));
+    REQUIRE_TEXT(f, u256_sub(&acc.stake, acc.stake, v), REVERT_ESCROW_BALANCE);
     CHECKED(f, u256_add(&acc.locked, acc.locked, v));
     DO(stake_write(f, a, &acc));
+    DO(stake_read(f, f->self, &hub));
+    CHECKED(f, u256_add(&hub.stake, hub.stake, v));
+    DO(stake_write(f, f->self, &hub));
+    DO(emit_move(f, a, f->self, v));
     struct hash words[] = {word_address(a), word_u256(v)};
     return log_words(f, EVENT_hub_Lock, 0, NULL, 2, words);
 }
 
 enum outcome escrow_unlock(struct frame *f, struct address a, struct u256 v)
 {
-    struct account acc;
-    DO(move(f, f->self, a, v));
+    struct account acc, hub;
+    REQUIRE_TEXT(f, !address_is_zero(a), REVERT_ESCROW_TO_ZERO);
+    DO(stake_read(f, f->self, &hub));
+    REQUIRE_TEXT(f, u256_sub(&hub.stake, hub.stake, v), REVERT_ESCROW_BALANCE);
+    DO(stake_write(f, f->self, &hub));
     DO(stake_read(f, a, &acc));
+    CHECKED(f, u256_add(&acc.stake, acc.stake, v));
     CHECKED(f, u256_sub(&acc.locked, acc.locked, v));
     DO(stake_write(f, a, &acc));
+    DO(emit_move(f, f->self, a, v));
     struct hash words[] = {word_address(a), word_u256(v)};
     return log_words(f, EVENT_hub_Unlock, 0, NULL, 2, words);
 }

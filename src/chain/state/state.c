@@ -7,7 +7,8 @@
  * cutting the chain. */
 struct version {
     struct version *older;
-    uint32_t n;
+    size_t write; /* its place in the undo list */
+    uint32_t n, room;
     bool removed;
     uint8_t data[];
 };
@@ -33,6 +34,7 @@ struct state {
     size_t buckets, records;
     struct undo *undo; /* one entry a write, in order */
     size_t undo_n, undo_alloc;
+    size_t mark; /* the newest savepoint: versions written after it may be overwritten */
 };
 
 enum { BUCKETS_MIN = 1024, UNDO_KEEP = 1 << 12 }; /* kept over a reset; more is given back */
@@ -81,6 +83,7 @@ void state_reset(struct state *s)
     }
     s->records = 0;
     s->undo_n = 0;
+    s->mark = 0;
 }
 
 /* FNV-1a, folded: keys are hashes and addresses already, and the order of buckets is never seen. */
@@ -144,7 +147,7 @@ static struct record *find(struct state *s, struct bytes key, bool make)
 static struct version *version(struct state *s, struct bytes value, bool removed)
 {
     struct version *v = must(arena_alloc(&s->mem, sizeof(*v) + value.n));
-    v->n = (uint32_t)value.n;
+    v->n = v->room = (uint32_t)value.n;
     v->removed = removed;
     if (value.n > 0) {
         memcpy(v->data, value.p, value.n);
@@ -188,14 +191,31 @@ static void write(struct state *s, struct bytes key, struct version *v)
         s->undo = must(realloc(s->undo, s->undo_alloc * sizeof(struct undo)));
     }
     s->undo[s->undo_n++] = (struct undo){r};
+    v->write = s->undo_n - 1;
     v->older = r->now;
     r->now = v;
+}
+
+/* Writes over the version that is there when no savepoint can ask for it. */
+static bool overwrite(struct state *s, struct bytes key, struct bytes value)
+{
+    const struct record *r = find(s, key, false);
+    struct version *v = r == NULL ? NULL : r->now;
+    if (v == NULL || v->write < s->mark || value.n > v->room) {
+        return false;
+    }
+    memmove(v->data, value.p, value.n);
+    v->n = (uint32_t)value.n;
+    v->removed = false;
+    return true;
 }
 
 void state_put(struct state *s, struct bytes key, struct bytes value)
 {
     ASSERT(value.n <= STATE_VALUE_MAX);
-    write(s, key, version(s, value, false));
+    if (value.n == 0 || !overwrite(s, key, value)) {
+        write(s, key, version(s, value, false));
+    }
 }
 
 void state_del(struct state *s, struct bytes key)
@@ -203,8 +223,9 @@ void state_del(struct state *s, struct bytes key)
     write(s, key, version(s, (struct bytes){0}, true));
 }
 
-state_mark state_save(const struct state *s)
+state_mark state_save(struct state *s)
 {
+    s->mark = s->undo_n;
     return s->undo_n;
 }
 
@@ -215,6 +236,7 @@ void state_rollback(struct state *s, state_mark m)
         struct record *r = s->undo[--s->undo_n].r;
         r->now = r->now->older;
     }
+    s->mark = m; /* it may be rolled back to again */
 }
 
 static int cmp_record(const void *a, const void *b)

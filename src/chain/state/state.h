@@ -60,7 +60,7 @@ void state_del(struct state *s, struct bytes key);
 
 /* Savepoints nest: rolling back undoes every write since the mark, and later marks with them. */
 typedef size_t state_mark;
-state_mark state_save(const struct state *s);
+state_mark state_save(struct state *s);
 void state_rollback(struct state *s, state_mark m);
 
 /* Calls fn for each record that was written and differs from what is committed, in the order of the
