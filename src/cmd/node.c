@@ -222,7 +222,16 @@ static rc read_genesis(struct node *n, struct buf *b, struct err *e)
     if (n->set.genesis != NULL) {
         return file_read(b, n->set.genesis, e);
     }
-    return n->set.dev ? dev_genesis(b, e) : RC_OK;
+    if (n->set.dev) {
+        return dev_genesis(b, e);
+    }
+    char path[FILE_PATH_MAX];
+    TRY(path_join(path, n->set.state, "data.mdb", e));
+    return file_exists(path) ? RC_OK
+                             : err_set(e, RC_CODE_MALFORMED,
+                                       "there is no chain in %s yet: give --genesis FILE to begin "
+                                       "one, or --dev for one to play with",
+                                       n->set.state);
 }
 
 static rc parse_history(const struct settings *s, uint64_t *out, struct err *e)
@@ -250,7 +259,10 @@ static rc open_ledger(struct node *n, struct err *e)
     TRY(parse_history(&n->set, &cfg.history, e));
     TRY(read_genesis(n, &genesis, e));
     cfg.genesis = buf_bytes(&genesis);
-    return ledger_open(&n->ledger, &cfg, e);
+    rc r = ledger_open(&n->ledger, &cfg, e);
+    return r.code == RC_CODE_MALFORMED && n->set.genesis != NULL
+               ? err_wrap(e, r, "%s", n->set.genesis)
+               : r;
 }
 
 static rc open_rpc(struct node *n, struct err *e)

@@ -361,6 +361,7 @@ static void on_stop_signal(void *ctx)
 rc loop_stop_on_signals(struct loop *l, struct err *e)
 {
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a limit on file size is then an error of the write */
     TRY(loop_signal(l, SIGTERM, on_stop_signal, l, e));
     return loop_signal(l, SIGINT, on_stop_signal, l, e);
 }

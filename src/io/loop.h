@@ -83,7 +83,7 @@ void loop_again(struct loop *l);
 /* Signals: blocks signo in the process and calls fn in the loop. Call before threads start. */
 rc loop_signal(struct loop *l, int signo, loop_fn fn, void *ctx, struct err *e);
 
-/* SIGTERM and SIGINT call loop_stop(); SIGPIPE is ignored. */
+/* SIGTERM and SIGINT call loop_stop(); SIGPIPE and SIGXFSZ are ignored. */
 rc loop_stop_on_signals(struct loop *l, struct err *e);
 
 /* Child exits: fn gets waitpid()'s status once, the child is then reaped. pidfd stays the

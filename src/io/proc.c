@@ -60,6 +60,7 @@ NORETURN static void child(const struct proc_spec *s, const int std[3], int repo
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     (void)signal(SIGPIPE, SIG_DFL);
+    (void)signal(SIGXFSZ, SIG_DFL);
     if (s->own_group) {
         (void)setpgid(0, 0);
     }
