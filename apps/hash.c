@@ -30,8 +30,8 @@ int main(int argc, char **argv)
         put_line(&b, sum_sha256(app_input(&a, i, FILE_MAX)), "input");
         arena_reset(&a.mem);
     }
-    const char *dataset = getenv("IEXEC_DATASET_FILENAME");
-    if (dataset != NULL && dataset[0] != '\0') {
+    const char *dataset = getenv("IEXEC_DATASET_FILENAME"); /* the zero address: none */
+    if (dataset != NULL && dataset[strspn(dataset, "0x")] != '\0') {
         put_line(&b, sum_sha256(app_model(&a, FILE_MAX)), "dataset");
     }
     app_write(&a, "answer.txt", buf_bytes(&b));

@@ -89,7 +89,7 @@ static rc make_mounts(int root, struct err *e)
 {
     struct stat st;
     for (size_t i = 0; image_mounts[i] != NULL; i++) {
-        if (mkdirat(root, image_mounts[i], 0755) != 0 &&
+        if (image_mkdir(root, image_mounts[i]) != 0 &&
             (fstatat(root, image_mounts[i], &st, AT_SYMLINK_NOFOLLOW) != 0 ||
              !S_ISDIR(st.st_mode))) {
             return err_set(e, RC_CODE_MALFORMED, "image: /%s must be a folder", image_mounts[i]);
@@ -102,7 +102,7 @@ static rc fill(const struct image *img, int fd, const char *dir, struct err *e)
 {
     char path[FILE_PATH_MAX];
     TRY(path_join(path, dir, "rootfs", e));
-    if (chmod(dir, 0755) != 0 || mkdir(path, 0755) != 0) {
+    if (chmod(dir, 0755) != 0 || image_mkdir(AT_FDCWD, path) != 0) {
         return err_set(e, RC_CODE_IO, "make %s: %s", path, strerror(errno));
     }
     CLOSE_FD root = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -33,4 +33,7 @@ rc image_walk_layers(const struct image *img, int fd, int dir_fd, struct err *e)
  * the name is not allowed; "" is the root. */
 bool image_name_clean(char out[], size_t size, const char *name);
 
+/* A folder that the application may enter, whatever our own umask says: 0, or -1 with errno. */
+int image_mkdir(int at, const char *name);
+
 #endif /* SOUK_DAEMON_RUNTIME_IMAGE_INT_H */

@@ -40,6 +40,11 @@ static int open_beneath(int dir, const char *path, int flags)
     return (int)syscall(SYS_openat2, dir, path, &how, sizeof(how));
 }
 
+int image_mkdir(int at, const char *name)
+{
+    return mkdirat(at, name, 0755) == 0 ? fchmodat(at, name, 0755, 0) : -1;
+}
+
 /* Folders that archives leave out are made on the way. */
 static int make_parent(int dir, char *path)
 {
@@ -47,7 +52,7 @@ static int make_parent(int dir, char *path)
     for (char *p = path, *slash = NULL; at >= 0 && (slash = strchr(p, '/')) != NULL;
          p = slash + 1) {
         *slash = 0;
-        (void)mkdirat(at, p, 0755);
+        (void)image_mkdir(at, p);
         int next = open_beneath(at, p, O_PATH | O_DIRECTORY);
         *slash = '/';
         (void)close(at);
@@ -133,7 +138,7 @@ static rc make_dir(const struct place *p, struct err *e)
         }
         remove_below(p->parent, p->base, 0);
     }
-    return mkdirat(p->parent, p->base, 0755) == 0 ? RC_OK : sys_fail(p->name, e);
+    return image_mkdir(p->parent, p->base) == 0 ? RC_OK : sys_fail(p->name, e);
 }
 
 static rc make_link(const struct place *p, const char *target, struct err *e)
