@@ -20,8 +20,18 @@ struct items {
     size_t n, alloc;
 };
 
+enum { BLOOMED_BITS = 12 };
+
+/* An emitter or topic and its bits in a bloom filter. */
+struct bloomed {
+    uint8_t n; /* bytes of the name; 0: empty */
+    uint8_t name[32];
+    uint16_t bit[3];
+};
+
 struct maker {
     struct ledger *l;
+    struct bloomed bloomed[1 << BLOOMED_BITS];
     struct place place;
     struct block b;
     struct items raw, receipts;
@@ -31,7 +41,8 @@ struct maker {
     size_t *chunk_end; /* of chunks, and the index behind each */
     uint64_t *chunk_next;
     size_t chunk_n, chunk_alloc;
-    struct buf logs; /* of the transaction at hand, packed */
+    struct buf logs;   /* of the transaction at hand, packed */
+    struct buf packed; /* a record */
     struct log_index index;
     uint64_t log_n;
     struct arena mem; /* of the transaction at hand */
@@ -50,7 +61,7 @@ struct maker *maker_new(struct ledger *l)
 {
     struct maker *m = must(calloc(1, sizeof(*m)));
     m->l = l;
-    m->raw.data = m->receipts.data = m->chunks = m->logs = buf_new(BLOCK_BYTES_MAX);
+    m->raw.data = m->receipts.data = m->chunks = m->logs = m->packed = buf_new(BLOCK_BYTES_MAX);
     arena_init(&m->mem, TX_MEMORY_MAX);
     return m;
 }
@@ -64,6 +75,7 @@ void maker_free(struct maker *m)
     buf_free(&m->receipts.data);
     buf_free(&m->chunks);
     buf_free(&m->logs);
+    buf_free(&m->packed);
     free(m->raw.end);
     free(m->receipts.end);
     free(m->hashes);
@@ -128,6 +140,33 @@ static void chunk_end(struct maker *m)
     m->chunk_next[m->chunk_n++] = m->b.tx_n;
 }
 
+/* bloom_add(), but the keccak of names that come again and again is kept. */
+static void bloom_name(struct maker *m, uint8_t bloom[256], struct bytes name)
+{
+    uint32_t at;
+    memcpy(&at, name.p + name.n - 4, sizeof(at));
+    struct bloomed *b = &m->bloomed[(at * 0x9e3779b1u) >> (32 - BLOOMED_BITS)];
+    if (b->n != name.n || memcmp(b->name, name.p, name.n) != 0) {
+        struct hash h = keccak256(name);
+        b->n = (uint8_t)name.n;
+        memcpy(b->name, name.p, name.n);
+        for (size_t i = 0; i < 3; i++) {
+            b->bit[i] = (uint16_t)((h.b[2 * i] << 8 | h.b[2 * i + 1]) & 2047);
+        }
+    }
+    for (size_t i = 0; i < 3; i++) {
+        bloom[255 - b->bit[i] / 8] |= (uint8_t)(1u << b->bit[i] % 8);
+    }
+}
+
+static void bloom_log(struct maker *m, uint8_t bloom[256], const struct log *l)
+{
+    bloom_name(m, bloom, BYTES_OF(l->address));
+    for (size_t i = 0; i < l->topics_n; i++) {
+        bloom_name(m, bloom, BYTES_OF(l->topics[i]));
+    }
+}
+
 /* Bloom, index, receipt and packed logs of what a transaction emitted. */
 static void take_logs(struct maker *m, const struct done *d, unsigned type)
 {
@@ -142,7 +181,7 @@ static void take_logs(struct maker *m, const struct done *d, unsigned type)
         log->topics_n = p->topics_n;
         memcpy(log->topics, p->topics, sizeof(log->topics));
         log->data = p->data;
-        bloom_add_log(r.bloom, log);
+        bloom_log(m, r.bloom, log);
         log_index_add(&m->index, p->emitter, p->topics, p->topics_n, m->b.tx_n);
         body_put_log(&m->logs, p->emitter, p->topics, p->topics_n, p->data);
     }
@@ -222,8 +261,12 @@ static void tree_add(struct maker *m, struct bytes key, struct bytes value)
 static rc put_record(struct maker *m, struct bytes key, struct bytes value)
 {
     tree_add(m, key, value);
-    return value.p != NULL ? store_put(m->l->store, T_STATE, key, value)
-                           : store_del(m->l->store, T_STATE, key);
+    if (value.p == NULL) {
+        return store_del(m->l->store, T_STATE, key);
+    }
+    buf_reset(&m->packed);
+    squeeze_put(&m->packed, value);
+    return store_put(m->l->store, T_STATE, key, buf_bytes(&m->packed));
 }
 
 static rc on_change(void *ctx, struct bytes key, struct bytes value, struct bytes before)
@@ -452,7 +495,7 @@ rc undo_apply(struct ledger *l, struct bytes record)
     m->change_n = 0;
     for (uint64_t i = 0; i < undo_n(record); i++) {
         struct bytes key, before;
-        TRY(undo_at(record, i, &key, &before));
+        TRY(undo_at(record, i, &l->record, &key, &before));
         TRY(put_record(m, key, before));
     }
     return RC_OK;

@@ -86,7 +86,7 @@ static rc open_view(struct ledger *l, uint64_t number, struct view *v)
     TRY(r);
     v->place.time = b.timestamp;
     v->place.coinbase = b.miner;
-    v->past = (struct past){l->store, number, l->head.number};
+    v->past = (struct past){l->store, &l->record, number, l->head.number};
     v->state = state_new(past_read, &v->past);
     v->own = true;
     return RC_OK;

@@ -284,7 +284,7 @@ static rc unwrite(struct ledger *l, struct err *e)
     state_reset(l->work);
     for (uint64_t i = 0; i < undo_n(record); i++) {
         struct bytes key, before;
-        TRY(undo_at(record, i, &key, &before));
+        TRY(undo_at(record, i, &l->record, &key, &before));
         if (before.p != NULL) {
             state_put(l->work, key, before);
         } else {

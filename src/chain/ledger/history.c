@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* history.c - what records were before each block. The record of a block is u32 n ‖ n × u32 end ‖
- * entries in the order of their keys: u8 size ‖ key ‖ u8 1 ‖ value, or u8 0 for none. A read of the
+ * entries in the order of their keys: u8 size ‖ key ‖ u8 1 ‖ squeezed value, or u8 0 for none. A read of the
  * past asks the blocks after it, oldest first, by halving; the first that has the key knows. */
 #include "chain/ledger/ledger_int.h"
 
@@ -17,7 +17,7 @@ void undo_add(struct undo *u, struct bytes key, struct bytes before)
     put_u8(&u->data, (uint8_t)key.n);
     put_bytes(&u->data, key);
     put_u8(&u->data, before.p != NULL);
-    put_bytes(&u->data, before);
+    squeeze_put(&u->data, before);
     put_be(&u->offsets, u->data.n, 4);
     u->n++;
 }
@@ -52,7 +52,9 @@ uint64_t undo_n(struct bytes record)
     return record.n >= 4 ? be32(record.p) : 0;
 }
 
-rc undo_at(struct bytes record, uint64_t i, struct bytes *key, struct bytes *before)
+/* Entry i as it is stored. */
+static rc entry_at(struct bytes record, uint64_t i, struct bytes *key, bool *has,
+                   struct bytes *packed)
 {
     uint64_t n = undo_n(record);
     struct cur c = cur_of(record);
@@ -65,23 +67,45 @@ rc undo_at(struct bytes record, uint64_t i, struct bytes *key, struct bytes *bef
     (void)take_bytes(&c, from);
     struct cur e = take_sub(&c, to >= from ? to - from : SIZE_MAX);
     *key = take_bytes(&e, take_be(&e, 1));
-    bool has = take_be(&e, 1) == 1;
-    *before = has ? (struct bytes){e.p, e.n} : (struct bytes){0};
+    *has = take_be(&e, 1) == 1;
+    *packed = (struct bytes){e.p, e.n};
     return e.bad == NULL ? RC_OK : RC(CORRUPT);
 }
 
+static rc unpack(struct buf *into, bool has, struct bytes packed, struct bytes *before)
+{
+    *before = (struct bytes){0};
+    if (has) {
+        buf_reset(into);
+        into->cap = STATE_VALUE_MAX;
+        TRY(unsqueeze_put(into, packed));
+        *before = into->n > 0 ? buf_bytes(into) : BYTES_LIT("");
+    }
+    return RC_OK;
+}
+
+rc undo_at(struct bytes record, uint64_t i, struct buf *into, struct bytes *key,
+           struct bytes *before)
+{
+    struct bytes packed;
+    bool has;
+    TRY(entry_at(record, i, key, &has, &packed));
+    return unpack(into, has, packed, before);
+}
+
 /* NOT_FOUND when the block did not change the record. */
-static rc undo_find(struct bytes record, struct bytes key, struct bytes *before)
+static rc undo_find(struct bytes record, struct bytes key, struct buf *into, struct bytes *before)
 {
     uint64_t lo = 0, hi = undo_n(record);
     while (lo < hi) {
         uint64_t mid = lo + (hi - lo) / 2;
-        struct bytes k;
-        TRY(undo_at(record, mid, &k, before));
+        struct bytes k, packed;
+        bool has;
+        TRY(entry_at(record, mid, &k, &has, &packed));
         int c = memcmp(k.p, key.p, MIN(k.n, key.n));
         c = c != 0 ? c : (k.n > key.n) - (k.n < key.n);
         if (c == 0) {
-            return RC_OK;
+            return unpack(into, has, packed, before);
         }
         if (c < 0) {
             lo = mid + 1;
@@ -103,7 +127,7 @@ rc past_read(void *ctx, struct bytes key, struct bytes *value)
         if (!rc_ok(r)) {
             return RC(CORRUPT);
         }
-        r = undo_find(record, key, value);
+        r = undo_find(record, key, p->into, value);
         if (rc_ok(r)) {
             return value->p != NULL ? RC_OK : RC(NOT_FOUND);
         }
@@ -111,5 +135,5 @@ rc past_read(void *ctx, struct bytes key, struct bytes *value)
             return r;
         }
     }
-    return store_get(p->store, T_STATE, key, value);
+    return record_read(p->store, p->into, key, value);
 }

@@ -13,7 +13,7 @@
 #include "io/file.h"
 
 /* Of the database's layout. A node refuses one that it does not know. */
-static const uint8_t schema[] = {0, 0, 0, 1};
+static const uint8_t schema[] = {0, 0, 0, 2};
 
 /* Transactions of a block that is sealed here, whatever its gas limit: the thread that seals also
  * answers, and should do so within a second. */
@@ -38,8 +38,8 @@ struct address ledger_hub(const struct ledger *l)
 
 rc head_read(void *ctx, struct bytes key, struct bytes *value)
 {
-    const struct ledger *l = ctx;
-    return store_get(l->store, T_STATE, key, value);
+    struct ledger *l = ctx;
+    return record_read(l->store, &l->record, key, value);
 }
 
 void ledger_moved(struct ledger *l)
@@ -213,6 +213,7 @@ void ledger_close(struct ledger *l)
     workers_close(l->workers);
     store_close(l->store);
     fd_close(&l->lock);
+    buf_free(&l->record);
     arena_reset(&l->mem);
     free(l);
 }

@@ -6,6 +6,7 @@
  *
  * header.c   headers, receipts and bloom filters as Ethereum encodes them
  * store.c    the database                     genesis.c  what a chain begins with, from JSON
+ * squeeze.c  records without their zeroes
  * body.c     packed transactions and receipts history.c  what records were, block by block
  * logs.c     the index of logs                sigs.c     recovered signatures
  * pool.c     transactions that wait           exec.c     one transaction on the state
@@ -66,6 +67,15 @@ rc body_remove(struct body *b, uint64_t number);
 /* NOT_FOUND when the block has no such transaction. Views live until the next call. */
 rc body_read(struct body *b, uint64_t number, uint64_t index, struct body_tx *out);
 
+/* --- squeeze.c --- */
+
+/* Records as the database keeps them: without their zeroes. */
+void squeeze_put(struct buf *b, struct bytes v);
+rc unsqueeze_put(struct buf *b, struct bytes v); /* CORRUPT for what squeeze_put() does not write */
+
+/* Reads a record of the state; the view lives in `into`. */
+rc record_read(struct store *s, struct buf *into, struct bytes key, struct bytes *value);
+
 /* --- history.c --- */
 
 /* What a write changed, in the order of the keys: before.p NULL when there was no record. */
@@ -79,13 +89,15 @@ rc undo_put(struct buf *all, const struct undo *u); /* the record, appended */
 rc undo_write(struct store *s, uint64_t number, struct undo *u);
 void undo_free(struct undo *u);
 
-/* Entry i of a stored one; n of them. */
+/* Entry i of a stored one; n of them. The view of what was before lives in `into`. */
 uint64_t undo_n(struct bytes record);
-rc undo_at(struct bytes record, uint64_t i, struct bytes *key, struct bytes *before);
+rc undo_at(struct bytes record, uint64_t i, struct buf *into, struct bytes *key,
+           struct bytes *before);
 
 /* A reader (state_read) of the state after block `number`. */
 struct past {
     struct store *store;
+    struct buf *into; /* where a record is unpacked */
     uint64_t number, height;
 };
 
@@ -273,6 +285,7 @@ struct ledger {
     struct maker *maker;
 
     struct block head;
+    struct buf record;  /* the last record that was read */
     struct hash root;   /* of the state now; the head's, unless dev wrote to it */
     struct state *view; /* what is committed, for reads and checks */
     struct state *work; /* what a block is made on */

@@ -39,7 +39,7 @@ rc ledger_prove(struct ledger *l, struct arena *a, struct bytes key, struct stat
                        "development calls wrote to the state after the newest "
                        "block: make a block first (evm_mine)");
     }
-    rc r = store_get(l->store, T_STATE, key, &value);
+    rc r = record_read(l->store, &l->record, key, &value);
     out->found = rc_ok(r);
     if (!rc_ok(r) && r.code != RC_CODE_NOT_FOUND) {
         return err_set(e, r.code, "the state cannot be read");
