@@ -222,16 +222,7 @@ static rc read_genesis(struct node *n, struct buf *b, struct err *e)
     if (n->set.genesis != NULL) {
         return file_read(b, n->set.genesis, e);
     }
-    if (n->set.dev) {
-        return dev_genesis(b, e);
-    }
-    char path[FILE_PATH_MAX];
-    TRY(path_join(path, n->set.state, "data.mdb", e));
-    return file_exists(path) ? RC_OK
-                             : err_set(e, RC_CODE_MALFORMED,
-                                       "there is no chain in %s yet: give --genesis FILE to begin "
-                                       "one, or --dev for one to play with",
-                                       n->set.state);
+    return n->set.dev ? dev_genesis(b, e) : RC_OK; /* a chain that has begun needs none */
 }
 
 static rc parse_history(const struct settings *s, uint64_t *out, struct err *e)
@@ -260,9 +251,11 @@ static rc open_ledger(struct node *n, struct err *e)
     TRY(read_genesis(n, &genesis, e));
     cfg.genesis = buf_bytes(&genesis);
     rc r = ledger_open(&n->ledger, &cfg, e);
-    return r.code == RC_CODE_MALFORMED && n->set.genesis != NULL
-               ? err_wrap(e, r, "%s", n->set.genesis)
-               : r;
+    return r.code != RC_CODE_MALFORMED
+               ? r
+               : err_wrap(e, r, "%s",
+                          n->set.genesis != NULL ? n->set.genesis
+                                                 : "give --genesis FILE, or --dev to play");
 }
 
 static rc open_rpc(struct node *n, struct err *e)

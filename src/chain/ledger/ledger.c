@@ -139,6 +139,9 @@ static rc open_chain(struct ledger *l, struct err *e)
     rc r = store_get(l->store, T_META, BYTES_LIT("schema"), &found);
     if (rc_ok(r)) {
         r = check_schema(l, found, e);
+    } else if (r.code == RC_CODE_NOT_FOUND && l->cfg.genesis.n == 0) {
+        return err_set(e, RC_CODE_MALFORMED, "there is no chain in %s yet: it needs a genesis",
+                       l->cfg.dir);
     } else if (r.code == RC_CODE_NOT_FOUND) {
         TRY(genesis_parse(&l->genesis, &l->mem, l->cfg.genesis, e));
         poco_defaults(&l->genesis.poco);
