@@ -98,7 +98,7 @@ static rc make_mounts(int root, struct err *e)
     return RC_OK;
 }
 
-static rc fill(const struct image *img, int fd, const char *dir, struct err *e)
+static rc fill_rootfs(const struct image *img, int fd, const char *dir, struct err *e)
 {
     char path[FILE_PATH_MAX];
     TRY(path_join(path, dir, "rootfs", e));
@@ -112,6 +112,15 @@ static rc fill(const struct image *img, int fd, const char *dir, struct err *e)
     TRY(image_walk_layers(img, fd, root, e));
     TRY(make_mounts(root, e));
     return write_info(img, dir, e);
+}
+
+/* Tasks run as another user, who must be able to read the image whatever this process's umask is. */
+static rc fill(const struct image *img, int fd, const char *dir, struct err *e)
+{
+    mode_t ours = umask(022);
+    rc r = fill_rootfs(img, fd, dir, e);
+    (void)umask(ours);
+    return r;
 }
 
 static rc unpack_fd(struct image *out, struct arena *a, int fd, const char *expected,
