@@ -176,8 +176,7 @@ rc up_write_summary(struct up *u, struct err *e)
     BUF_FREE out = buf_new(1 << 16);
     json_put(&out, o);
     put_u8(&out, '\n');
-    if (u->set.json) {
-        TRY(fd_write_all(STDOUT_FILENO, buf_bytes(&out), e));
-    }
-    return file_write(up_path(u, "up.json"), buf_bytes(&out), 0600, e);
+    /* Who reads the line may call other commands at once: they look for the file. */
+    TRY(file_write(up_path(u, "up.json"), buf_bytes(&out), 0600, e));
+    return u->set.json ? fd_write_all(STDOUT_FILENO, buf_bytes(&out), e) : RC_OK;
 }
