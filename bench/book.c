@@ -3,7 +3,8 @@
  *
  *   book fill DIR ORDERS CHAINID HUB      writes a book of open orders into the folder of a market
  *   book ask URL CHAINID SECONDS          asks listings over one connection: p50, p99 in µs
- *   book publish URL RPC HUB KEY SECONDS SIGNERS   each signer owns an app and publishes its orders */
+ *   book publish URL RPC SECONDS SIGNERS  each signer owns an app (made first, by an account of the
+ *                                         development node) and publishes orders for it */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -104,7 +105,10 @@ static int fill(char **v)
     CHECK(rc_ok(hex_parse_address(&hub, v[3])));
     put_be(&chain, strtoull(v[2], NULL, 10), 8);
     put_bytes(&chain, BYTES_OF(hub));
-    CHECK(rc_ok(db_exec(m.db, "PRAGMA synchronous=OFF", &e)));
+    CHECK(rc_ok(db_exec(m.db,
+                        "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;"
+                        "PRAGMA cache_size=-2000000",
+                        &e)));
     for (uint64_t i = 0; i < n; i++) {
         if (i % 10000 == 0) {
             CHECK(i == 0 || rc_ok(db_commit(m.db, &e)));
@@ -128,10 +132,10 @@ static void question(struct buf *b, const char *url, const char *chain)
     put_str(b, url);
     switch (any(8)) {
     case 0:
-        put_fmt(b, "/apporders?app=%s", hex_address(a, address_of("app", any(APPS))));
+        put_fmt(b, "/apporders?app=%s&minVolume=5", hex_address(a, address_of("app", any(APPS))));
         break;
     case 1:
-        put_fmt(b, "/apporders?app=%s&requester=%s&minVolume=5", "any",
+        put_fmt(b, "/apporders?app=any&requester=%s",
                 hex_address(a, address_of("signer", any(SIGNERS))));
         break;
     case 2:
@@ -197,6 +201,111 @@ static int ask(char **v)
     return 0;
 }
 
+/* --- publishing --- */
+
+/* Account 0 of development nodes: its key is printed in every manual. */
+static const char dev_key[] = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+
+struct publisher {
+    struct signer signer;
+    struct address app;
+    const char *url, *rpc;
+    struct hash domain;
+    uint64_t end_ms;
+    atomic_ulong *done;
+    pthread_t thread;
+};
+
+static void *publisher(void *arg)
+{
+    struct publisher *p = arg;
+    struct client *c;
+    struct err e = {0};
+    struct client_config cfg = {.url = p->rpc};
+    CHECK(rc_ok(client_open(&c, &cfg, &e)));
+    for (uint64_t i = 0; clock_mono_ms() < p->end_ms; i++) {
+        uint8_t sign[65];
+        struct app_order o = {.app = p->app, .appprice = u256_from(i), .volume = u256_from(10)};
+        o.salt = keccak256(BYTES_OF(i));
+        CHECK(rc_ok(sign_digest(sign, &p->signer, app_order_hash(p->domain, &o))));
+        o.sign = (struct bytes){sign, sizeof(sign)};
+        JSON_FREE *j = json_app_order(&o);
+        if (!rc_ok(market_publish(c, NULL, p->url, &p->signer, ORDER_APP, j, &e))) {
+            (void)fprintf(stderr, "%s\n", e.msg);
+            abort();
+        }
+        atomic_fetch_add(p->done, 1);
+    }
+    client_close(c);
+    return NULL;
+}
+
+static void make_app(struct client *c, const struct signer *payer, struct publisher *p)
+{
+    struct err e = {0};
+    struct address registry;
+    struct arena a;
+    struct client_receipt r;
+    BUF_FREE data = buf_new(4096);
+    CHECK(rc_ok(client_hub_address(c, &registry, METHOD_hub_appregistry, &e)));
+    CHECK(rc_ok(secp_key_new(&p->signer.key)));
+    CHECK(rc_ok(secp_address(&p->signer.address, &p->signer.key)));
+    struct abi_out out = call_begin(&data, METHOD_appRegistry_createApp, 6);
+    abi_put_address(&out, p->signer.address);
+    abi_put_bytes(&out, BYTES_LIT("bench"));
+    abi_put_bytes(&out, BYTES_LIT("DOCKER"));
+    abi_put_bytes(&out, BYTES_LIT("x"));
+    abi_put_hash(&out, keccak256(BYTES_OF(p->signer.address)));
+    abi_put_bytes(&out, (struct bytes){0});
+    struct client_tx tx = {.to = registry, .data = buf_bytes(&data)};
+    arena_init(&a, 1 << 20);
+    CHECK(rc_ok(client_transact(c, &r, &a, payer, &tx, 20000, &e)));
+    for (size_t i = 0; i < r.n_logs; i++) {
+        if (address_eq(r.logs[i].address, registry) && r.logs[i].n_topics == 4) {
+            memcpy(p->app.b, r.logs[i].topics[3].b + 12, sizeof(p->app.b));
+        }
+    }
+    arena_reset(&a);
+    CHECK(!address_is_zero(p->app));
+}
+
+static int publish(char **v)
+{
+    struct client *c;
+    struct err e = {0};
+    struct signer payer = {0};
+    struct client_config cfg = {.url = v[1]};
+    uint64_t ms = strtoull(v[2], NULL, 10) * 1000;
+    size_t n = strtoull(v[3], NULL, 10);
+    struct publisher *all = calloc(n, sizeof(*all));
+    atomic_ulong done = 0;
+    uint8_t key[32];
+    CHECK(all != NULL && n > 0 && rc_ok(client_open(&c, &cfg, &e)));
+    CHECK(rc_ok(hex_decode_exact(key, sizeof(key), bytes_str(dev_key))));
+    CHECK(rc_ok(secret_copy(&payer.key, (struct bytes){key, sizeof(key)})));
+    CHECK(rc_ok(secp_address(&payer.address, &payer.key)));
+    for (size_t i = 0; i < n; i++) {
+        all[i] = (struct publisher){.url = v[0], .rpc = v[1], .done = &done};
+        CHECK(rc_ok(client_domain(c, &all[i].domain, &e)));
+        make_app(c, &payer, &all[i]);
+    }
+    uint64_t t = clock_mono_us();
+    for (size_t i = 0; i < n; i++) {
+        all[i].end_ms = t / 1000 + ms;
+        CHECK(pthread_create(&all[i].thread, NULL, publisher, &all[i]) == 0);
+    }
+    for (size_t i = 0; i < n; i++) {
+        CHECK(pthread_join(all[i].thread, NULL) == 0);
+        signer_free(&all[i].signer);
+    }
+    (void)printf("{\"publish_per_s\":%llu}\n",
+                 (unsigned long long)(done * 1000000 / (clock_mono_us() - t)));
+    signer_free(&payer);
+    client_close(c);
+    free(all);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 6 && strcmp(argv[1], "fill") == 0) {
@@ -204,6 +313,9 @@ int main(int argc, char **argv)
     }
     if (argc == 5 && strcmp(argv[1], "ask") == 0) {
         return ask(argv + 2);
+    }
+    if (argc == 6 && strcmp(argv[1], "publish") == 0) {
+        return publish(argv + 2);
     }
     (void)fprintf(stderr, "usage: see bench/book.c\n");
     return 2;

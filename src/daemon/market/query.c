@@ -175,6 +175,7 @@ struct list {
     struct bytes lead_key;
     uint64_t lead_number; /* of a category */
     uint64_t mask_zero;   /* bits of mask that must be clear */
+    const char *led_by;   /* a strict restriction that chooses the index instead */
     struct restriction to[3];
     size_t n_to;
     bool counted; /* the tally can tell how many */
@@ -241,6 +242,8 @@ static rc restriction(struct list *l, const char *param, const char *strict, uin
     if (strict != NULL && query_flag(l->r, strict)) {
         /* Few orders are restricted: their own index leads. */
         bool leads = l->lead[0] == '\0' || strcmp(l->lead, "category") == 0;
+        leads = leads && l->led_by == NULL;
+        l->led_by = leads ? param : l->led_by;
         (void)snprintf(cond, sizeof(cond), "%s%s = ?", leads ? "" : "+", param);
         where_bytes(&l->w, cond, value);
         (void)snprintf(cond, sizeof(cond), "(mask & %llu) <> 0", (unsigned long long)bit);
@@ -486,8 +489,14 @@ static rc count(struct list *l, uint64_t *n, struct err *e)
     char text[160];
     *n = 0;
     if (!is_tallied(l)) {
-        (void)snprintf(text, sizeof(text), "SELECT count(*) FROM %s WHERE status = 0",
-                       kind_names[l->kind]);
+        const char *kind = kind_names[l->kind];
+        if (l->lead[0] == '\0' && l->led_by == NULL) { /* else the planner walks over whole rows */
+            (void)snprintf(text, sizeof(text),
+                           "SELECT count(*) FROM %s INDEXED BY %s_price WHERE status = 0", kind,
+                           kind);
+        } else {
+            (void)snprintf(text, sizeof(text), "SELECT count(*) FROM %s WHERE status = 0", kind);
+        }
         return add_count(l, text, &l->w, n, e);
     }
     struct where w = WHERE_NEW;
