@@ -171,6 +171,11 @@ void attest_policy_default(struct attest_policy *p);
  * path in the document and what is wrong; unknown and repeated keys are errors. */
 rc attest_policy_parse(struct attest_policy *p, struct arena *a, struct bytes json, struct err *e);
 
+/* Collateral that was read and checked before, for callers that judge much evidence: signatures of
+ * authorities over certificates, revocation lists and TCB documents are not checked again. It says
+ * nothing about trust or time: anchors, windows and revocation are judged in every verification. */
+struct attest_held;
+
 struct attest_input {
     struct bytes evidence;
     const struct attest_item *item; /* collateral and companions */
@@ -184,7 +189,12 @@ struct attest_input {
     /* What the evidence must bind, beside what the policy says. p NULL: not asked. Shorter report
      * data must be followed by zeroes in the evidence; a nonce must be equal. */
     struct bytes report_data, nonce;
+    const struct attest_held *held; /* NULL: none; may be used by several threads at once */
 };
+
+/* Reads in->item with the anchors of `in` into *out, which lives in `keep` (ATTEST_SCRATCH is
+ * enough) and keeps no pointer to the items. LIMIT when it does not fit. */
+rc attest_hold(struct attest_held **out, const struct attest_input *in, struct arena *keep);
 
 /* Judges. Always fills *v; v->accepted says the result, and it is also what is returned. When the
  * arena is too small the format link says so and the evidence is refused. */

@@ -130,6 +130,7 @@ static bool decode(struct attest_ctx *c)
         return attest_fail(c, ATTEST_FORMAT, .code = "memory", .reason = "no memory left");
     }
     p->store.a = c->a;
+    p->store.more = intel_held(c->in);
     if (!rc_ok(intel_quote_parse(&p->q, c->evidence, &why))) {
         return attest_fail(c, ATTEST_FORMAT, .code = "malformed", .reason = why);
     }

@@ -165,6 +165,15 @@ bool intel_cert_signed_by(struct intel_cert *c, const struct pubkey *key);
 bool intel_crl_signed_by(struct intel_crl *c, const struct pubkey *key);
 bool intel_json_signed_by(struct intel_json *j, const struct pubkey *key);
 
+/* attest_hold(): finds out who signed what, among the certificates of s itself, the built-in root
+ * and the anchors' keys. */
+void intel_hold(struct intel_store *s, const struct attest_input *in);
+
+/* The store that attest_hold() made, or NULL. */
+const struct intel_store *intel_held(const struct attest_input *in);
+
+extern const struct pubkey intel_root_key; /* Intel SGX Root CA */
+
 bool intel_named(struct bytes name, const char *common_name);
 bool intel_valid_at(const struct x509 *x, int64_t now);
 

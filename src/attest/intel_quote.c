@@ -205,7 +205,7 @@ rc pck_info_parse(struct pck_info *p, const struct x509 *leaf, const char **why)
         *why = "pck: the SGX extension is missing";
         return RC(MALFORMED);
     }
-    uint32_t seen_tcb = 0;
+    uint32_t seen_tcb = 0, seen = 0;
     struct cur c = cur_of(ext->value);
     struct cur list = der_take(&c, DER_SEQUENCE);
     while (list.bad == NULL && list.n > 0) {
@@ -214,6 +214,12 @@ rc pck_info_parse(struct pck_info *p, const struct x509 *leaf, const char **why)
         if (oid.n != prefix.n + 1 || memcmp(oid.p, prefix.p, prefix.n) != 0) {
             continue; /* fields that later profiles add */
         }
+        uint32_t bit = 1u << (oid.p[oid.n - 1] & 31);
+        if ((seen & bit) != 0) {
+            cur_fail(&list, "pck: repeated field in the SGX extension");
+            break;
+        }
+        seen |= bit;
         switch (oid.p[oid.n - 1]) {
         case 1:
             p->ppid = der_take_octets(&pair);

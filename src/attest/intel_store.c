@@ -13,6 +13,12 @@ static const char *keep_cert(struct intel_store *s, const char *item, struct byt
             return NULL; /* roots come with every chain */
         }
     }
+    for (size_t i = 0; s->more != NULL && i < s->more->n_cert && s->n_cert < STORE_CERTS; i++) {
+        if (bytes_eq(s->more->cert[i]->x.der, der)) {
+            s->cert[s->n_cert++] = s->more->cert[i];
+            return NULL;
+        }
+    }
     struct intel_cert *c = s->n_cert < STORE_CERTS ? ARENA_NEW(s->a, struct intel_cert) : NULL;
     if (c == NULL) {
         s->full = true;

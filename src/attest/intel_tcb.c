@@ -121,7 +121,7 @@ rc signed_json_parse(struct bytes *inner, uint8_t sig[64], struct bytes text, co
     while (jp_key(&j, &key)) {
         if (is(key, member)) {
             once(&j, &seen, 0);
-            *inner = jp_skip(&j);
+            *inner = jp_skip_raw(&j); /* read in full when it is judged */
         } else if (is(key, "signature")) {
             once(&j, &seen, 1);
             take_hex(&j, sig, 64);
@@ -279,7 +279,7 @@ static void judge_levels(struct jp *j, struct tcb_result *out, const struct pck_
     jp_array(j);
     while (jp_elem(j)) {
         if (found) {
-            (void)jp_skip(j);
+            (void)jp_skip_raw(j);
             continue;
         }
         take_level(j, &l);

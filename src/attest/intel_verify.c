@@ -6,14 +6,6 @@
 
 enum { ROOTS_MAX = 16, TRIES_MAX = 6 /* signature checks spent on equally named issuers */ };
 
-/* Intel SGX Root CA: SHA-256 of its SubjectPublicKeyInfo is a0af0312…6c67a49e. */
-static const uint8_t intel_root_point[64] = {
-    0x0b, 0xa9, 0xc4, 0xc0, 0xc0, 0xc8, 0x61, 0x93, 0xa3, 0xfe, 0x23, 0xd6, 0xb0, 0x2c, 0xda, 0x10,
-    0xa8, 0xbb, 0xd4, 0xe8, 0x8e, 0x48, 0xb4, 0x45, 0x85, 0x61, 0xa3, 0x6e, 0x70, 0x55, 0x25, 0xf5,
-    0x67, 0x91, 0x8e, 0x2e, 0xdc, 0x88, 0xe4, 0x0d, 0x86, 0x0b, 0xd0, 0xcc, 0x4e, 0xe2, 0x6a, 0xac,
-    0xc9, 0x88, 0xe5, 0x05, 0xa9, 0x53, 0x55, 0x8c, 0x45, 0x3f, 0x6b, 0x09, 0x04, 0xae, 0x73, 0x94,
-};
-
 #define FETCH "fetch it from the vendor's provisioning service or your cloud's cache"
 
 struct root {
@@ -32,7 +24,8 @@ struct job {
     size_t n_root;
     const struct root *trusted; /* the one that the chain ends in */
     struct intel_cert *leaf, *ca;
-    bool crypto_ok; /* signature and chain hold so far */
+    const struct intel_crl *root_crl; /* verified already: it is asked twice */
+    bool crypto_ok;                   /* signature and chain hold so far */
 };
 
 static const char *name_of(struct attest_ctx *c, struct bytes name)
@@ -52,7 +45,7 @@ static void collect_roots(struct job *j)
     struct attest_ctx *c = j->c;
     if (!c->in->no_builtin_roots) {
         j->root[j->n_root++] = (struct root){
-            .key = {.kind = PK_P256, .point = {intel_root_point, sizeof(intel_root_point)}},
+            .key = intel_root_key,
             .name = "Intel SGX Root CA",
             .builtin = true,
         };
@@ -204,7 +197,8 @@ static void check_enclosed_roots(struct job *j)
     struct attest_ctx *c = j->c;
     for (size_t i = 0; i < j->p->n_enclosed; i++) {
         const struct x509 *x = &j->p->store.cert[i]->x;
-        if (!bytes_eq(x->issuer, x->subject) || known_root(x->der)) {
+        if (!bytes_eq(x->issuer, x->subject) ||
+            bytes_eq(j->p->store.cert[i]->signer.point, x->key.point) || known_root(x->der)) {
             continue;
         }
         rc r = x509_signed_by(x, &x->key);
@@ -391,8 +385,10 @@ static void check_revoked(struct job *j, const struct intel_cert *x,
                           const struct pubkey *issuer_key, const char *what)
 {
     struct attest_ctx *c = j->c;
-    bool bad;
-    const struct intel_crl *crl = find_crl(j, x->x.issuer, issuer_key, &bad);
+    bool bad = false, by_root = issuer_key == &j->trusted->key;
+    const struct intel_crl *crl =
+        by_root && j->root_crl != NULL ? j->root_crl : find_crl(j, x->x.issuer, issuer_key, &bad);
+    j->root_crl = by_root ? crl : j->root_crl;
     if (crl == NULL && bad) {
         (void)attest_fail(c, ATTEST_REVOCATION, .code = "crl-signature", .subject = what,
                           .reason = attest_textf(c, "the revocation list of %s is not signed by it",

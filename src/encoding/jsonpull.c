@@ -234,6 +234,32 @@ struct bytes jp_skip(struct jp *j)
     return j->bad == NULL ? (struct bytes){start, (size_t)(j->p - start)} : (struct bytes){0};
 }
 
+struct bytes jp_skip_raw(struct jp *j)
+{
+    uint8_t c = peek(j);
+    if (c != '{' && c != '[') {
+        return jp_skip(j);
+    }
+    const uint8_t *start = j->p, *p = j->p, *end = j->end;
+    size_t depth = 0;
+    while (p < end) {
+        c = *p++;
+        if (c == '"') {
+            while (p < end && *p != '"') {
+                p += *p == '\\' && end - p > 1 ? 2 : 1;
+            }
+            p += p < end ? 1 : 0;
+        } else if ((c | 0x20) == '{') { /* also [ */
+            depth++;
+        } else if ((c | 0x20) == '}' && --depth == 0) { /* also ] */
+            j->p = p;
+            return (struct bytes){start, (size_t)(p - start)};
+        }
+    }
+    fail(j, "json: value not closed");
+    return (struct bytes){0};
+}
+
 rc jp_end(struct jp *j)
 {
     if (j->bad == NULL && (peek(j) != 0 || j->p != j->end || j->depth != 0)) {

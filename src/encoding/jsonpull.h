@@ -48,6 +48,10 @@ bool jp_bool(struct jp *j);
 /* Skips any value and returns its exact bytes. */
 struct bytes jp_skip(struct jp *j);
 
+/* The same by brackets and quotes alone, several times faster: for values that are read properly
+ * afterwards, or whose signature decides about them. */
+struct bytes jp_skip_raw(struct jp *j);
+
 /* OK when nothing failed and only white space is left. */
 rc jp_end(struct jp *j);
 

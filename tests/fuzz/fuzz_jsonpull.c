@@ -17,6 +17,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         (void)jp_skip(&k);
     }
     CHECK(k.bad != NULL || (j.bad == NULL && j.p == k.p));
+    struct jp r = jp_of((struct bytes){data, size});
+    struct bytes raw = jp_skip_raw(&r);
+    CHECK(j.bad != NULL || (r.bad == NULL && bytes_eq(raw, whole)));
     struct jp m = jp_of((struct bytes){data, size});
     jp_array(&m);
     while (jp_elem(&m)) {

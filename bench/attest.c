@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bench/attest [--json] SAMPLES - microseconds of one full verification of each kind (decoding,
+ * signatures, chain, revocation, collateral, policy; nothing kept from before), with the collateral
+ * held in an object, and of parsing alone, beside the floor: the bare signature checks that it
+ * consists of, measured in the same rounds with the operation that `openssl speed` measures. Each
+ * number is the smallest of the rounds, so that other work on the machine does not count. */
+#include <dirent.h>
+#include <openssl/ec.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "attest/attest.h"
+#include "io/file.h"
+#include "tests/test.h"
+
+enum { ITEMS = 32, MEMORY = 64 << 20, ROUNDS = 40 };
+
+/* A signature that the floor is made of. */
+enum op { P256, OPS };
+
+static const struct row {
+    const char *kind, *dir, *evidence, *skip; /* files with `skip` in their name are not given */
+    int64_t now;
+    unsigned full[OPS], held[OPS]; /* signatures in a full verification, and with held collateral */
+    bool any_tcb;                  /* the sample's platform is out of date: accept that state */
+} rows[] = {
+    {"sgx", "sgx/dcap-qvl/sgx_quote-f8b81014", "quote.bin", ".2.", 1751624924, {9}, {3}, true},
+    {"tdx", "tdx/dcap-qvl/tdx_quote-f1c85033", "quote.bin", ".2.", 1751624176, {9}, {3}, false},
+};
+
+static double now_us(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+/* The floor. */
+
+struct signature {
+    EVP_PKEY_CTX *ctx;
+    uint8_t sig[256];
+    size_t n;
+};
+
+static const uint8_t digest[32] = {1, 2, 3};
+
+static struct signature make_p256(void)
+{
+    struct signature s = {.n = sizeof(s.sig)};
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    EVP_PKEY_CTX *sign = EVP_PKEY_CTX_new(key, NULL);
+    CHECK(EVP_PKEY_sign_init(sign) == 1);
+    CHECK(EVP_PKEY_sign(sign, s.sig, &s.n, digest, sizeof(digest)) == 1);
+    s.ctx = EVP_PKEY_CTX_new(key, NULL);
+    CHECK(EVP_PKEY_verify_init(s.ctx) == 1);
+    EVP_PKEY_CTX_free(sign);
+    EVP_PKEY_free(key);
+    return s;
+}
+
+static double floor_us(const struct signature *s)
+{
+    enum { N = 10 };
+    double start = now_us();
+    for (int i = 0; i < N; i++) {
+        CHECK(EVP_PKEY_verify(s->ctx, s->sig, s->n, digest, sizeof(digest)) == 1);
+    }
+    return (now_us() - start) / N;
+}
+
+/* One kind. */
+
+struct sample {
+    struct attest_input in;
+    struct attest_item item[ITEMS];
+    struct attest_policy policy;
+};
+
+static bool load(struct sample *s, struct arena *a, const char *root, const struct row *r)
+{
+    char path[4096];
+    struct err e;
+    (void)snprintf(path, sizeof(path), "%s/%s", root, r->dir);
+    DIR *d = opendir(path);
+    struct dirent *f;
+    if (d == NULL) {
+        return false;
+    }
+    while ((f = readdir(d)) != NULL) {
+        if (f->d_name[0] == '.' || strcmp(f->d_name, "expected.json") == 0 ||
+            strstr(f->d_name, r->skip) != NULL || s->in.n_item == ITEMS) {
+            continue;
+        }
+        struct bytes data;
+        (void)snprintf(path, sizeof(path), "%s/%s/%s", root, r->dir, f->d_name);
+        CHECK(rc_ok(file_read_arena(&data, a, path, MEMORY / 2, &e)));
+        if (strcmp(f->d_name, r->evidence) == 0) {
+            s->in.evidence = data;
+        } else {
+            s->item[s->in.n_item++] = (struct attest_item){r->kind, data};
+        }
+    }
+    (void)closedir(d);
+    attest_policy_default(&s->policy);
+    if (r->any_tcb) {
+        s->policy.tcb_accept = UINT32_MAX;
+    }
+    s->in.item = s->item;
+    s->in.policy = &s->policy;
+    s->in.now = r->now;
+    return s->in.evidence.p != NULL;
+}
+
+enum what { FULL, HELD, SHOW };
+
+static double once_us(const struct attest_input *in, enum what w)
+{
+    enum { N = 10 };
+    static struct verdict v;
+    struct arena a;
+    double start = now_us();
+    for (int i = 0; i < N; i++) {
+        arena_init(&a, ATTEST_SCRATCH);
+        bool good = w == SHOW ? attest_show(&v, in, &a) : attest_verify(&v, in, &a);
+        if (!good) {
+            BUF_FREE text = buf_new(1 << 16);
+            attest_put_summary(&text, &v);
+            (void)fprintf(stderr, "%s\n", buf_cstr(&text));
+        }
+        CHECK(good);
+        arena_reset(&a);
+    }
+    return (now_us() - start) / N;
+}
+
+/* The command from start to verdict. */
+static double cold_ms(const char *root, const struct row *r)
+{
+    const char *souk = getenv("SOUK");
+    char file[4096], dir[2048], at[32];
+    double best = -1;
+    (void)snprintf(dir, sizeof(dir), "%.1000s/%s", root, r->dir);
+    (void)snprintf(file, sizeof(file), "%s/%s", dir, r->evidence);
+    (void)snprintf(at, sizeof(at), "%lld", (long long)r->now);
+    for (int i = 0; souk != NULL && i < 20; i++) {
+        double start = now_us();
+        (void)fflush(stdout);
+        pid_t pid = fork();
+        if (pid == 0) {
+            if (freopen("/dev/null", "w", stdout) == NULL) {
+                _exit(127);
+            }
+            (void)execl(souk, souk, "attest", "verify", file, "--collateral", dir, "--at", at,
+                        (char *)NULL);
+            _exit(127);
+        }
+        int status;
+        CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
+              WEXITSTATUS(status) <= 1);
+        double t = (now_us() - start) / 1e3;
+        best = best < 0 || t < best ? t : best;
+    }
+    return best;
+}
+
+static void keep_min(double *best, double t)
+{
+    *best = *best == 0 || t < *best ? t : *best;
+}
+
+struct numbers {
+    double us, cached, show, floor, floor_held;
+};
+
+static void measure(struct numbers *n, const struct row *r, const struct sample *s,
+                    const struct signature sig[OPS])
+{
+    struct arena keep;
+    struct attest_held *held;
+    struct attest_input with = s->in;
+    double op[OPS] = {0};
+    arena_init(&keep, ATTEST_SCRATCH);
+    CHECK(rc_ok(attest_hold(&held, &s->in, &keep)));
+    with.held = held;
+    with.n_item = 0;
+    for (int i = 0; i < ROUNDS; i++) {
+        keep_min(&n->us, once_us(&s->in, FULL));
+        keep_min(&n->cached, once_us(&with, HELD));
+        keep_min(&n->show, once_us(&s->in, SHOW));
+        for (size_t k = 0; k < OPS; k++) {
+            keep_min(&op[k], floor_us(&sig[k]));
+        }
+    }
+    for (size_t k = 0; k < OPS; k++) {
+        n->floor += r->full[k] * op[k];
+        n->floor_held += r->held[k] * op[k];
+    }
+    arena_reset(&keep);
+}
+
+int main(int argc, char **argv)
+{
+    bool json = argc > 2 && strcmp(argv[1], "--json") == 0;
+    const char *root = argv[argc - 1];
+    struct signature sig[OPS] = {[P256] = make_p256()};
+    double cold = 0;
+    bool any = false;
+    if (!json) {
+        (void)printf("%-10s %8s %8s %6s %8s %8s %6s %8s\n", "kind", "us", "floor", "ratio",
+                     "held us", "floor", "ratio", "show us");
+    }
+    (void)printf(json ? "{" : "");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct row *r = &rows[i];
+        static struct sample s;
+        struct arena a;
+        struct numbers n = {0};
+        s = (struct sample){0};
+        arena_init(&a, MEMORY);
+        if (!load(&s, &a, root, r)) {
+            (void)fprintf(stderr, "SKIP %s: no sample in %s\n", r->kind, root);
+            arena_reset(&a);
+            continue;
+        }
+        measure(&n, r, &s, sig);
+        if (!any) {
+            cold = cold_ms(root, r);
+        }
+        if (json) {
+            (void)printf(
+                "%s\"%s\":{\"us\":%.1f,\"rival\":null,\"rival_us\":null,\"floor_us\":%.1f,"
+                "\"cached_us\":%.1f,\"cached_floor_us\":%.1f,\"show_us\":%.1f}",
+                any ? "," : "", r->kind, n.us, n.floor, n.cached, n.floor_held, n.show);
+        } else {
+            (void)printf("%-10s %8.1f %8.1f %6.3f %8.1f %8.1f %6.3f %8.1f\n", r->kind, n.us,
+                         n.floor, n.us / n.floor, n.cached, n.floor_held, n.cached / n.floor_held,
+                         n.show);
+        }
+        any = true;
+        arena_reset(&a);
+    }
+    if (json) {
+        (void)printf("%s\"cold_ms\":%.2f}\n", any ? "," : "", cold);
+    } else {
+        (void)printf("cold command: %.2f ms\n", cold);
+    }
+    EVP_PKEY_CTX_free(sig[P256].ctx);
+    return 0;
+}
