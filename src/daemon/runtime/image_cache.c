@@ -127,7 +127,7 @@ static rc unpack_fd(struct image *out, struct arena *a, int fd, const char *expe
                     const char *cache_dir, struct err *e)
 {
     char dir[FILE_PATH_MAX], tmp[FILE_PATH_MAX];
-    TRY(image_read_fd(out, a, fd, e));
+    TRY(image_read_head(out, a, fd, e)); /* what is in the layers is checked as it is unpacked */
     if (expected != NULL && strcmp(expected, out->digest) != 0) {
         return err_set(e, RC_CODE_DENIED, "image: its digest is %s, wanted %.80s", out->digest,
                        expected);

@@ -26,6 +26,9 @@ rc image_index_parse(struct hash *manifest, struct bytes json, struct err *e);
 rc image_layer(struct tar_in *tar, const struct image_layer *layer, int dir_fd, uint64_t *files,
                uint64_t *bytes, struct err *e);
 
+/* image_read_fd() without the layers' contents: every blob's digest, index, manifest, config. */
+rc image_read_head(struct image *out, struct arena *a, int fd, struct err *e);
+
 /* Checks the layers of an image whose JSON is read, in order; with dir_fd >= 0 unpacks them. */
 rc image_walk_layers(const struct image *img, int fd, int dir_fd, struct err *e);
 

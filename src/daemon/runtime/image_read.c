@@ -221,7 +221,7 @@ rc image_walk_layers(const struct image *img, int fd, int dir_fd, struct err *e)
     return RC_OK;
 }
 
-rc image_read_fd(struct image *out, struct arena *a, int fd, struct err *e)
+rc image_read_head(struct image *out, struct arena *a, int fd, struct err *e)
 {
     *out = (struct image){0};
     struct arena tmp;
@@ -233,11 +233,14 @@ rc image_read_fd(struct image *out, struct arena *a, int fd, struct err *e)
     if (rc_ok(r)) {
         r = read_parts(out, a, s, e);
     }
-    if (rc_ok(r)) {
-        r = image_walk_layers(out, fd, -1, e);
-    }
     arena_reset(&tmp);
     return r;
+}
+
+rc image_read_fd(struct image *out, struct arena *a, int fd, struct err *e)
+{
+    TRY(image_read_head(out, a, fd, e));
+    return image_walk_layers(out, fd, -1, e);
 }
 
 rc image_read(struct image *out, struct arena *a, const char *file, struct err *e)
