@@ -48,6 +48,7 @@ int cmd_pool(int argc, char **argv);
 int cmd_node(int argc, char **argv);
 int cmd_node_chain(int argc, char **argv); /* export, import, verify: argv[0] */
 int cmd_up(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
 int cmd_wallet(int argc, char **argv);
 
 extern const struct command commands[]; /* ends with a row whose name is NULL */

@@ -26,6 +26,7 @@ const struct command commands[] = {
     {"rent",        "rent an application with a model on somebody's machine", cmd_rent},
     {"result",      "fetch and open results", cmd_result},
     {"task",        "follow tasks", cmd_task},
+    {"verify",      "check proofs without a node", cmd_verify},
     {"wallet",      "keys and money", cmd_wallet},
     {NULL, NULL, NULL},
 };

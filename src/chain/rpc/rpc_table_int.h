@@ -73,6 +73,7 @@ rc net_version(struct rpc_req *q);
 rc personal_sign(struct rpc_req *q);
 rc rpc_modules(struct rpc_req *q);
 rc souk_contracts(struct rpc_req *q);
+rc souk_get_proof(struct rpc_req *q);
 rc txpool_content(struct rpc_req *q);
 rc txpool_content_from(struct rpc_req *q);
 rc txpool_inspect(struct rpc_req *q);
