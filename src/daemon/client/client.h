@@ -70,6 +70,11 @@ struct client_config {
 /* Does not talk to the chain yet. */
 rc client_open(struct client **out, const struct client_config *cfg, struct err *e);
 void client_close(struct client *c); /* NULL is allowed */
+
+/* For a process about to fork: what every child would ask anew is asked now (hub, chain id, fees);
+ * client_open_child() gives a child a client of its own that knows it. */
+rc client_prepare(struct client *c, struct err *e);
+rc client_open_child(struct client **out, const struct client *parent, struct err *e);
 struct address client_hub(const struct client *c);
 struct http_client *client_http(struct client *c);
 const char *client_url(const struct client *c);

@@ -33,6 +33,20 @@ rc client_open(struct client **out, const struct client_config *cfg, struct err 
     return RC_OK;
 }
 
+rc client_open_child(struct client **out, const struct client *parent, struct err *e)
+{
+    struct client_config cfg = {
+        .url = parent->url, .hub = parent->hub, .timeout_ms = parent->timeout_ms};
+    TRY(client_open(out, &cfg, e));
+    struct client *c = *out;
+    c->has_chain_id = parent->has_chain_id;
+    c->chain_id = parent->chain_id;
+    c->has_fees = parent->has_fees;
+    c->fees = parent->fees;
+    c->fees_ms = parent->fees_ms;
+    return RC_OK;
+}
+
 void client_close(struct client *c)
 {
     if (c != NULL) {
@@ -355,18 +369,23 @@ rc client_head(struct client *c, struct client_head *out, struct err *e)
 
 rc client_time(struct client *c, uint64_t *out, struct err *e)
 {
+    struct client_rpc_item items[] = {
+        {.method = "eth_getBlockByNumber", .params = json_pack("[s, b]", "latest", 0)},
+        {.method = "eth_getBlockByNumber", .params = json_pack("[s, b]", "pending", 0)},
+    };
     struct client_head head;
-    JSON_FREE *v = NULL;
-    TRY(client_head(c, &head, e));
-    *out = head.timestamp;
-    struct err why;
-    rc r = client_rpc(c, &v, "eth_getBlockByNumber", json_pack("[s, b]", "pending", 0), &why);
-    struct js top = js_top(v), time = js_key(&top, "timestamp");
     uint64_t t;
-    if (rc_ok(r) && rc_ok(js_quantity(&t, &time, NULL)) && t > *out) {
-        *out = t;
+    TRY(client_rpc_batch(c, items, 2, e));
+    rc r = rc_ok(items[0].r) ? block_parse(&head, items[0].result, e)
+                             : err_set(e, items[0].r.code, "%s", items[0].err.msg);
+    struct js top = js_top(items[1].result), time = js_key(&top, "timestamp");
+    if (rc_ok(r)) { /* not every node has a pending block */
+        *out = rc_ok(items[1].r) && rc_ok(js_quantity(&t, &time, NULL)) ? MAX(t, head.timestamp)
+                                                                        : head.timestamp;
     }
-    return RC_OK;
+    json_decref(items[0].result);
+    json_decref(items[1].result);
+    return err_wrap(e, r, "eth_getBlockByNumber");
 }
 
 rc client_block_at(struct client *c, struct client_head *out, uint64_t number, struct err *e)

@@ -79,6 +79,14 @@ static rc get_fees(struct client *c, struct err *e)
     return RC_OK;
 }
 
+rc client_prepare(struct client *c, struct err *e)
+{
+    uint64_t id;
+    TRY(client_find_hub(c, e));
+    TRY(client_chain_id(c, &id, e));
+    return get_fees(c, e);
+}
+
 static json_t *call_object(const struct client_tx *tx, struct address from)
 {
     return json_pack("{s:o, s:o, s:o, s:o}", "from", json_address(from), "to", json_address(tx->to),

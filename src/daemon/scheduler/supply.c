@@ -45,10 +45,10 @@ enum action action_of(const struct scheduler *s, const struct task *t, const str
                : r->state == RP_FAILED || r->rejected                                    ? DO_DROP
                                                       : DO_NOTHING;
     case TASK_REVEALING:
+        if (t->deal->trust <= 1 && r->given == DO_RUN && t->wake_ms > clock_mono_ms()) {
+            return DO_NOTHING; /* it is about to reveal and to say where the result is */
+        }
         if (r->state == RP_CONTRIBUTED && hash_eq(r->hash, t->consensus)) {
-            if (t->deal->trust <= 1 && r->given == DO_RUN && t->wake_ms > clock_mono_ms()) {
-                return DO_NOTHING;
-            }
             bool late = t->reveal_deadline > 0 && now >= t->reveal_deadline;
             return late || r->failures >= FAILURES_MAX ? DO_NOTHING : DO_REVEAL;
         }

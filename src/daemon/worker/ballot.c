@@ -64,7 +64,9 @@ rc ballot_cast(struct job *j, struct err *e)
     tx[1] = (struct client_tx){
         .to = client_hub(j->chain), .data = buf_bytes(&reveal), .gas = GAS_REVEAL};
     TRY(err_wrap(e, client_send(j->chain, j->cfg->signer, tx, both ? 2 : 1, e), "contribute"));
+    job_step(j, "sent");
     j->report_now(j); /* while the block is made */
+    job_step(j, "report");
     TRY(wait_for(j, &tx[0], EVENT_hub_TaskContribute, "contribute", e));
     return both ? wait_for(j, &tx[1], EVENT_hub_TaskReveal, "reveal", e) : RC_OK;
 }

@@ -2,6 +2,7 @@
 /* job.c - one piece of work, in a process of its own: SPEC offchain 2.2. Each step can be done again;
  * what must not be lost is in the journal before the vote is cast. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,13 @@ rc job_fail(struct job *j, struct err *e, const char *cause, const char *fmt, ..
     va_end(ap);
     j->cause = cause;
     return err_set(e, RC_CODE_DENIED, "%s", text);
+}
+
+void job_step(struct job *j, const char *what)
+{
+    uint64_t now = clock_mono_us();
+    log_debug(AREA, "step=%s us=%llu", what, (unsigned long long)(now - j->step_us));
+    j->step_us = now;
 }
 
 static rc in_dir(const struct job *j, char out[FILE_PATH_MAX], const char *name, struct err *e)
@@ -114,6 +122,7 @@ static rc run_app(struct job *j, struct run_result *res, const char *in, const c
                             .limits = job_limits(j),
                             .name = hex_hash(name, j->item->task)};
     rc r = runtime_run(&spec, res, e);
+    job_step(j, "sandbox");
     if (r.code == RC_CODE_DENIED || r.code == RC_CODE_MALFORMED) {
         return job_fail(j, e, "APP_COMPUTE_FAILED", "%s", e != NULL ? e->msg : "");
     }
@@ -138,13 +147,21 @@ static rc judge_run(struct job *j, const struct run_result *res, struct err *e)
                           res->exit_code);
 }
 
-static rc keep_logs(const struct job *j, const char *out, struct err *e)
+/* Not synced: it is in the zip in a moment. */
+static rc put_file(const char *dir, const char *name, struct bytes data, struct err *e)
 {
     char path[FILE_PATH_MAX];
-    TRY(path_join(path, out, "stdout.txt", e)); /* SPEC offchain 2.4: when it went well */
-    TRY(file_write(path, buf_bytes(&j->out), 0644, e));
-    TRY(path_join(path, out, "stderr.txt", e));
-    return file_write(path, buf_bytes(&j->err), 0644, e);
+    TRY(path_join(path, dir, name, e));
+    CLOSE_FD fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+    return fd >= 0 ? fd_write_all(fd, data, e)
+                   : err_set(e, RC_CODE_IO, "%s: %s", path, strerror(errno));
+}
+
+/* SPEC offchain 2.4: among the results when the application ended well. */
+static rc keep_logs(const struct job *j, const char *out, struct err *e)
+{
+    TRY(put_file(out, "stdout.txt", buf_bytes(&j->out), e));
+    return put_file(out, "stderr.txt", buf_bytes(&j->err), e);
 }
 
 /* Digest and zip of what the application left. */
@@ -209,6 +226,7 @@ static rc run_plain(struct job *j, struct err *e)
     run_result_free(&res);
     TRY(r);
     TRY(make_result(j, &zip, out, e));
+    job_step(j, "zip");
     if (j->cfg->lie) { /* each liar his own lie */
         j->journal.digest = sha256_2(BYTES_OF(j->cfg->signer->address), BYTES_OF(j->item->task));
         j->journal.callback = (struct bytes){0};
@@ -273,15 +291,20 @@ static rc compute(struct job *j, struct err *e)
     bool tee = tag_is_tee(j->deal.tag);
     if (!j->fetched) {
         TRY(check_assets(j, e));
+        job_step(j, "assets");
         TRY(fetch_image(j, e));
         TRY(tee ? RC_OK : fetch_data(j, e)); /* the agent fetches what it decrypts */
         j->fetched = true;
+        job_step(j, "fetch");
     }
     if (!j->ran) {
         TRY(tee ? tee_run(j, e) : run_plain(j, e));
         j->ran = true;
+        job_step(j, "run");
     }
-    return journal_write(j->dir, &j->journal, e);
+    TRY(journal_write(j->dir, &j->journal, e));
+    job_step(j, "journal");
+    return RC_OK;
 }
 
 static rc upload_kept(struct job *j, struct err *e)
@@ -299,6 +322,7 @@ static rc step_run(struct job *j, struct err *e)
 {
     rc known = journal_read(&j->journal, j->a, j->dir, NULL);
     TRY(check_task(j, e));
+    job_step(j, "check");
     if (j->contribution.status != CONTRIBUTION_UNSET) { /* killed behind its contribution */
         if (!rc_ok(known)) {
             return job_fail(j, e, "DETERMINISM_HASH_NOT_FOUND",
@@ -317,6 +341,7 @@ static rc step_run(struct job *j, struct err *e)
         return tee_finalize(j, e);
     }
     TRY(ballot_cast(j, e));
+    job_step(j, "mined");
     return ballot_is_sure(j) ? report_link(j, e) : RC_OK;
 }
 
@@ -353,16 +378,17 @@ static rc step_patiently(struct job *j, struct err *e)
     }
 }
 
-int job_main(const struct worker_config *cfg, const struct work_item *item, struct desk *desk)
+int job_main(const struct worker_config *cfg, const struct work_item *item, struct desk *desk,
+             const struct client *parent)
 {
     struct arena a;
     struct err e = {0};
     char id[HEX_HASH_MAX], tasks[FILE_PATH_MAX];
-    struct client_config net = {.url = cfg->node, .hub = cfg->hub};
     struct job j = {.cfg = cfg,
                     .item = item,
                     .desk = desk,
                     .a = &a,
+                    .step_us = clock_mono_us(),
                     .out = buf_new((size_t)4 * LOG_TAIL_MAX),
                     .err = buf_new((size_t)4 * LOG_TAIL_MAX),
                     .report_now = report_now};
@@ -375,7 +401,7 @@ int job_main(const struct worker_config *cfg, const struct work_item *item, stru
         r = dir_make(j.dir, 0755, &e);
     }
     if (rc_ok(r)) {
-        r = client_open(&j.chain, &net, &e);
+        r = client_open_child(&j.chain, parent, &e);
     }
     if (rc_ok(r)) {
         desk->http = client_http(j.chain);

@@ -92,12 +92,13 @@ NORETURN static void child_main(struct serve *s, const struct work_item *item, i
     signer.lock = lock;
     cfg.signer = &signer;
     struct desk desk = s->desk;
-    _exit(job_main(&cfg, item, &desk));
+    _exit(job_main(&cfg, item, &desk, s->chain));
 }
 
 static rc start(struct serve *s, struct child *c, struct err *e)
 {
     int fds[2];
+    (void)!rc_ok(client_prepare(s->chain, NULL)); /* else the child asks, and waits if it must */
     if (pipe(fds) != 0) {
         return err_set(e, RC_CODE_IO, "pipe: %s", strerror(errno));
     }

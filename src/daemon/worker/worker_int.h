@@ -115,6 +115,7 @@ struct job {
     bool checked, fetched, ran, reported;
     void (*report_now)(
         struct job *j);  /* tells the scheduler what was computed; no failure matters */
+    uint64_t step_us;    /* monotonic, of the last step's end */
     struct buf out, err; /* tails of the application's output */
     int exit_code;
     const char *cause; /* SPEC offchain 2.2, when it failed for good */
@@ -123,7 +124,11 @@ struct job {
 struct run_limits job_limits(const struct job *j);
 
 /* Runs the item to its end; the process's exit status. */
-int job_main(const struct worker_config *cfg, const struct work_item *item, struct desk *desk);
+int job_main(const struct worker_config *cfg, const struct work_item *item, struct desk *desk,
+             const struct client *parent);
+
+/* Says at level debug how long a step took. */
+void job_step(struct job *j, const char *what);
 
 /* A failure that no retry mends: the cause is told to the scheduler. */
 rc job_fail(struct job *j, struct err *e, const char *cause, const char *fmt, ...)
