@@ -32,7 +32,8 @@ class Market:
         self.t0 = time.monotonic()
 
     def run(self, *args, check=True, as_json=True):
-        argv = [SOUK, *map(str, args), "--state", self.state] + (["--json"] if as_json else [])
+        where = [] if args[0] in ("image", "attest") else ["--state", self.state]
+        argv = [SOUK, *map(str, args), *where] + (["--json"] if as_json else [])
         p = subprocess.run(argv, capture_output=True, text=True, timeout=300)
         if check and p.returncode != 0:
             raise Failed(f"souk {' '.join(map(str, args))}\n{p.stderr.strip()}")
@@ -60,6 +61,27 @@ class Market:
         p = subprocess.Popen([SOUK, *args], stdout=stdout or log, stderr=log, text=True)
         self.children.append(p)
         return p
+
+    def join(self, name, *more):
+        """One more worker joins the pool of this market, as anybody may."""
+        store = self.info["store"].split()
+        r, w = os.pipe()
+        log = open(os.path.join(self.state, f"log/{name}.log"), "ab")
+        p = subprocess.Popen([SOUK, "worker", "--state", os.path.join(self.state, name), "--node", self.info["node"],
+                              "--hub", self.info["hub"], "--scheduler", self.info["scheduler"], "--store", store[0],
+                              "--gateway", store[1], "--sms", self.info["sms"], "--key",
+                              os.path.join(self.state, f"keys/{name}.key"), "--ready-fd", str(w), *more], pass_fds=[w], stderr=log)
+        self.children.append(p)
+        os.close(w)
+        ready = os.read(r, 1)
+        os.close(r)
+        if not ready:
+            raise Failed(f"{name} did not start; see {self.state}/log/{name}.log")
+        return p
+
+    def digest(self, image):
+        out = subprocess.run([SOUK, "image", "show", image], check=True, capture_output=True, text=True).stdout
+        return out.split("\n", 1)[0].split()[1]
 
     def stop(self):
         for p in reversed(self.children):

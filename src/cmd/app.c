@@ -126,7 +126,7 @@ static const struct opts publish_options = {
     .args_max = 1,
     .table = table,
     .example =
-        "  souk image pack rootfs/ -o app.tar --entrypoint /app\n"
+        "  souk image pack rootfs/ --out app.tar --entrypoint /app\n"
         "  souk app publish app.tar --wallet carol --name classify --price 0.5 --tag tee",
 };
 

@@ -86,7 +86,8 @@ function txOf(call) {
 function outcome(name, r) {
   if (!r.error) return { ok: true, data: r.result };
   if (typeof r.error.data === 'string') return { ok: false, data: r.error.data };
-  if (/revert/i.test(r.error.message)) return { ok: false, data: '0x' };
+  // An invalid opcode burns the gas: to a caller that is a revert without data.
+  if (/revert|OutOfGas|InvalidFEOpcode/i.test(r.error.message)) return { ok: false, data: '0x' };
   throw new Error(`${name}: eth_call: ${r.error.message}`);
 }
 
