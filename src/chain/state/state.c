@@ -183,44 +183,36 @@ rc state_get(struct state *s, struct bytes key, struct bytes *value)
     return RC_OK;
 }
 
-static void write(struct state *s, struct bytes key, struct version *v)
+static void push(struct state *s, struct record *r, struct version *v)
 {
-    struct record *r = find(s, key, true);
     if (s->undo_n == s->undo_alloc) {
         s->undo_alloc = s->undo_alloc == 0 ? 256 : 2 * s->undo_alloc;
         s->undo = must(realloc(s->undo, s->undo_alloc * sizeof(struct undo)));
     }
+    v->write = s->undo_n;
     s->undo[s->undo_n++] = (struct undo){r};
-    v->write = s->undo_n - 1;
     v->older = r->now;
     r->now = v;
-}
-
-/* Writes over the version that is there when no savepoint can ask for it. */
-static bool overwrite(struct state *s, struct bytes key, struct bytes value)
-{
-    const struct record *r = find(s, key, false);
-    struct version *v = r == NULL ? NULL : r->now;
-    if (v == NULL || v->write < s->mark || value.n > v->room) {
-        return false;
-    }
-    memmove(v->data, value.p, value.n);
-    v->n = (uint32_t)value.n;
-    v->removed = false;
-    return true;
 }
 
 void state_put(struct state *s, struct bytes key, struct bytes value)
 {
     ASSERT(value.n <= STATE_VALUE_MAX);
-    if (value.n == 0 || !overwrite(s, key, value)) {
-        write(s, key, version(s, value, false));
+    struct record *r = find(s, key, true);
+    struct version *v = r->now;
+    if (v == NULL || v->write < s->mark || value.n > v->room || value.n == 0) {
+        push(s, r, version(s, value, false));
+        return;
     }
+    /* No savepoint can ask for the version that is there: write over it. */
+    memmove(v->data, value.p, value.n);
+    v->n = (uint32_t)value.n;
+    v->removed = false;
 }
 
 void state_del(struct state *s, struct bytes key)
 {
-    write(s, key, version(s, (struct bytes){0}, true));
+    push(s, find(s, key, true), version(s, (struct bytes){0}, true));
 }
 
 state_mark state_save(struct state *s)
