@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,9 +9,11 @@
 #include <unistd.h>
 
 #include "daemon/runtime/sandbox_int.h"
+#include "io/clock.h"
 #include "io/file.h"
 
-#define ROOT "/sys/fs/cgroup"
+#define ROOT        "/sys/fs/cgroup"
+#define SWEEP_AGE_S 3600
 
 static bool put_value(const char *dir, const char *file, const char *text)
 {
@@ -49,13 +52,35 @@ static bool get_number(const char *dir, const char *file, const char *key, uint6
     return false;
 }
 
+/* Groups that killed workers left behind: empty and old. rmdir() refuses one that has processes, and
+ * the age spares one that another worker has just made. */
+static void sweep(const char *base, const char *prefix)
+{
+    DIR *d = opendir(base);
+    uint64_t now = clock_wall_s();
+    struct stat st;
+    for (struct dirent *en = NULL; d != NULL && (en = readdir(d)) != NULL;) {
+        if (en->d_type == DT_DIR && en->d_name[0] != '.' &&
+            strncmp(en->d_name, prefix, strlen(prefix)) == 0 &&
+            fstatat(dirfd(d), en->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+            (uint64_t)st.st_mtime + SWEEP_AGE_S < now) {
+            (void)unlinkat(dirfd(d), en->d_name, AT_REMOVEDIR);
+        }
+    }
+    if (d != NULL) {
+        (void)closedir(d);
+    }
+}
+
 /* ---- version 1: one tree a controller ---- */
 
 static bool v1_make(char out[CGROUP_PATH_MAX], const char *controller, const char *name)
 {
     char base[CGROUP_PATH_MAX];
     (void)snprintf(base, sizeof(base), ROOT "/%s/souk", controller);
-    (void)mkdir(base, 0755);
+    if (mkdir(base, 0755) != 0 && errno == EEXIST) {
+        sweep(base, "");
+    }
     (void)snprintf(out, CGROUP_PATH_MAX, ROOT "/%s/souk/%.100s", controller, name);
     if (mkdir(out, 0755) != 0) {
         out[0] = 0;
@@ -127,6 +152,7 @@ static void v2_open(struct cgroup *c, const char *name, const struct run_limits 
     if (!v2_base(base)) {
         return;
     }
+    sweep(base, "task-");
     bool memory = v2_has(base, "memory"), pids = v2_has(base, "pids");
     (void)v2_has(base, "cpu");
     int len = snprintf(c->memory, sizeof(c->memory), "%s/task-%.100s", base, name);
