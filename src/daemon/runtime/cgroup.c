@@ -13,7 +13,7 @@
 #include "io/file.h"
 
 #define ROOT        "/sys/fs/cgroup"
-#define SWEEP_AGE_S 3600
+#define SWEEP_AGE_S 60
 
 static bool put_value(const char *dir, const char *file, const char *text)
 {
