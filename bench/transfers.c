@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bench/transfers.c - plain transfers through a real `souk node`: signed beforehand, sent in HTTP
  * batches over several connections, done when the last receipt is there. Prints transactions per
- * second, and what the machine could do if recovering signatures were all the work. */
+ * second, and what the machine could do if recovering signatures were all the work. SUBS=1000 adds
+ * so many WebSockets that are pushed every block. */
 #include <arpa/inet.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -182,9 +185,100 @@ static void start(struct proc *p, char *dir, const struct address who[SENDERS], 
     url[n - 1] = 0;
 }
 
+/* --- subscribers: SUBS=n idle WebSockets that get every block --- */
+
+static int subscribe(const char *url)
+{
+    static const char hello[] =
+        "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+        "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    static const char call[] =
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"eth_subscribe\","
+        "\"params\":[\"newHeads\"]}";
+    int fd = dial(url);
+    BUF_FREE b = buf_new(1024);
+    put_mem(&b, hello, sizeof(hello) - 1);
+    put_u8(&b, 0x81);
+    put_u8(&b, 0x80 | (sizeof(call) - 1)); /* masked with zeroes */
+    put_zero(&b, 4);
+    put_mem(&b, call, sizeof(call) - 1);
+    ASSERT(sizeof(call) - 1 < 126 && rc_ok(fd_write_all(fd, buf_bytes(&b), NULL)));
+    return fd;
+}
+
+/* How often the text that only a pushed block has is in what came; carries a match over the end. */
+static uint64_t count_blocks(const char *p, size_t n, size_t *match)
+{
+    static const char key[] = "\"eth_subscription\"";
+    uint64_t found = 0;
+    for (size_t i = 0; i < n; i++) {
+        *match = p[i] == key[*match] ? *match + 1 : p[i] == key[0] ? 1 : 0;
+        if (*match == sizeof(key) - 1) {
+            found++;
+            *match = 0;
+        }
+    }
+    return found;
+}
+
+/* Reads until nothing comes for a second after `go` was closed; writes the sum of blocks seen. */
+static void subscribers(const char *url, size_t n, int ready, int go)
+{
+    int ep = epoll_create1(EPOLL_CLOEXEC);
+    size_t *match = calloc(n + 1, sizeof(size_t));
+    int *fds = calloc(n + 1, sizeof(int));
+    uint64_t sum = 0;
+    ASSERT(match != NULL && fds != NULL);
+    for (size_t i = 0; i < n; i++) {
+        fds[i] = subscribe(url);
+        struct epoll_event ev = {.events = EPOLLIN, .data.u64 = i};
+        ASSERT(epoll_ctl(ep, EPOLL_CTL_ADD, fds[i], &ev) == 0);
+    }
+    for (size_t i = 0; i < n; i++) { /* all have subscribed before the first block */
+        char buf[4096] = "";
+        size_t have = 0;
+        while (strstr(buf, "\"result\"") == NULL) {
+            ssize_t got = read(fds[i], buf + have, sizeof(buf) - 1 - have);
+            ASSERT(got > 0);
+            have += (size_t)got;
+            buf[have] = 0;
+        }
+    }
+    ASSERT(write(ready, "!", 1) == 1);
+    struct pollfd done = {.fd = go, .events = POLLIN};
+    for (;;) {
+        struct epoll_event ev[256];
+        int k = epoll_wait(ep, ev, 256, 1000);
+        if (k == 0 && poll(&done, 1, 0) > 0) {
+            break;
+        }
+        for (int i = 0; i < k; i++) {
+            static char buf[65536];
+            ssize_t got = read(fds[ev[i].data.u64], buf, sizeof(buf));
+            if (got <= 0) {
+                die("a subscriber was cut off");
+            }
+            sum += count_blocks(buf, (size_t)got, &match[ev[i].data.u64]);
+        }
+    }
+    ASSERT(write(ready, &sum, sizeof(sum)) == (ssize_t)sizeof(sum));
+    _exit(0);
+}
+
+static uint64_t height(int fd)
+{
+    post(fd, BYTES_LIT("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"eth_blockNumber\"}"));
+    return strtoull(strstr(answer(fd), "0x"), NULL, 16);
+}
+
 int main(void)
 {
     struct address who[SENDERS];
+    size_t subs = getenv("SUBS") != NULL ? strtoul(getenv("SUBS"), NULL, 10) : 0;
+    int ready[2];
+    int go[2];
+    char mark;
     struct proc p;
     char dir[] = "/tmp/souk-bench-XXXXXX";
     char url[256];
@@ -193,6 +287,15 @@ int main(void)
     start(&p, dir, who, url);
     for (size_t s = 0; s < SENDERS; s++) {
         fd[s] = dial(url);
+    }
+    ASSERT(pipe(ready) == 0 && pipe(go) == 0);
+    if (subs > 0) {
+        if (fork() == 0) {
+            (void)close(go[1]);
+            subscribers(url, subs, ready[1], go[0]);
+        }
+        ASSERT(read(ready[0], &mark, 1) == 1);
+        (void)height(fd[0]);
     }
     uint64_t from = clock_mono_us();
     for (size_t n = 0; n < EACH; n += BATCH) {
@@ -214,6 +317,14 @@ int main(void)
     (void)printf("transfers: %d in %" PRIu64 " ms: %" PRIu64 "/s; one thread recovers %" PRIu64
                  " signatures/s\n",
                  SENDERS * EACH, us / 1000, (uint64_t)SENDERS * EACH * 1000000 / us, one);
+    if (subs > 0) {
+        uint64_t seen = 0;
+        uint64_t want = height(fd[0]) * subs;
+        (void)close(go[1]);
+        ASSERT(read(ready[0], &seen, sizeof(seen)) == (ssize_t)sizeof(seen));
+        (void)printf("subscribers: %zu, blocks pushed %" PRIu64 ", lost %" PRIu64 "\n", subs, seen,
+                     want - seen);
+    }
     proc_kill(&p, SIGTERM);
     int status;
     (void)!rc_ok(proc_wait(&p, 10000, &status, NULL));
