@@ -5,13 +5,13 @@
 #include "crypto/pubkey.h"
 
 #include <openssl/ec.h>
-#include <openssl/ecdsa.h>
 #include <openssl/evp.h>
 #include <openssl/obj_mac.h>
 #include <openssl/rsa.h>
 #include <openssl/sha.h>
 #include <pthread.h>
 
+#include "crypto/modinv.h"
 #include "encoding/der.h"
 
 /* Curve groups: made once, constant afterwards. */
@@ -69,14 +69,14 @@ void pk_digest(uint8_t out[64], enum pk_hash hash, struct bytes msg)
     }
 }
 
-static void free_key(EC_KEY **k)
+static void free_point(EC_POINT **p)
 {
-    EC_KEY_free(*k);
+    EC_POINT_free(*p);
 }
 
-static void free_sig(ECDSA_SIG **s)
+static void free_ctx(BN_CTX **c)
 {
-    ECDSA_SIG_free(*s);
+    BN_CTX_free(*c);
 }
 
 static void free_rsa(RSA **r)
@@ -84,29 +84,87 @@ static void free_rsa(RSA **r)
     RSA_free(*r);
 }
 
+/* x of the point, as X / Z² mod p, equals r or r + n: compared without the division that
+ * ECDSA_do_verify() spends a field inversion on. */
+static bool x_is(const EC_GROUP *g, const EC_POINT *point, const BIGNUM *r, BN_CTX *ctx)
+{
+    const BIGNUM *n = EC_GROUP_get0_order(g), *p = EC_GROUP_get0_field(g);
+    BIGNUM *x = BN_CTX_get(ctx), *z = BN_CTX_get(ctx), *want = BN_CTX_get(ctx);
+    BIGNUM *rn = BN_CTX_get(ctx);
+    if (rn == NULL || EC_POINT_get_Jprojective_coordinates_GFp(g, point, x, NULL, z, ctx) != 1 ||
+        BN_is_zero(z) || BN_mod_sqr(z, z, p, ctx) != 1 || BN_mod_mul(want, r, z, p, ctx) != 1) {
+        return false;
+    }
+    if (BN_cmp(want, x) == 0) {
+        return true;
+    }
+    return BN_add(rn, r, n) == 1 && BN_cmp(rn, p) < 0 && BN_mod_mul(want, rn, z, p, ctx) == 1 &&
+           BN_cmp(want, x) == 0;
+}
+
+/* w = 1 / s mod n; 0 < s < n. */
+static bool invert(BIGNUM *w, const BIGNUM *s, const BIGNUM *n, struct bytes s_bytes, BN_CTX *ctx)
+{
+    struct u256 a, p;
+    uint8_t be[32];
+    if (BN_num_bits(n) != 256 || !u256_from_bytes(&a, s_bytes)) {
+        return BN_mod_inverse(w, s, n, ctx) != NULL;
+    }
+    if (BN_bn2binpad(n, be, sizeof(be)) != sizeof(be)) {
+        return false;
+    }
+    p = u256_from_be(be);
+    u256_to_be(be, modinv_var(a, p));
+    return BN_bin2bn(be, sizeof(be), w) != NULL;
+}
+
+/* FIPS 186-4 6.4.2 on public data, so variable time. DENIED also when OpenSSL has no memory. */
+static rc verify_on(const EC_GROUP *g, const EC_POINT *q, struct bytes digest, struct bytes rs[2],
+                    BN_CTX *ctx)
+{
+    const BIGNUM *n = EC_GROUP_get0_order(g);
+    BIGNUM *r = BN_CTX_get(ctx), *s = BN_CTX_get(ctx), *e = BN_CTX_get(ctx), *u = BN_CTX_get(ctx);
+    BIGNUM *w = BN_CTX_get(ctx);
+    int bits = BN_num_bits(n);
+    size_t size = MIN(digest.n, ((size_t)bits + 7) / 8);
+    if (w == NULL || BN_bin2bn(rs[0].p, (int)rs[0].n, r) == NULL ||
+        BN_bin2bn(rs[1].p, (int)rs[1].n, s) == NULL || BN_bin2bn(digest.p, (int)size, e) == NULL ||
+        BN_is_zero(r) || BN_is_zero(s) || BN_cmp(r, n) >= 0 || BN_cmp(s, n) >= 0) {
+        return RC(DENIED);
+    }
+    if ((int)size * 8 > bits && BN_rshift(e, e, (int)size * 8 - bits) != 1) {
+        return RC(DENIED);
+    }
+    EC_POINT *point = EC_POINT_new(g);
+    bool good = point != NULL && invert(w, s, n, rs[1], ctx) && BN_mod_mul(u, e, w, n, ctx) == 1 &&
+                BN_mod_mul(w, r, w, n, ctx) == 1 && EC_POINT_mul(g, point, u, q, w, ctx) == 1 &&
+                x_is(g, point, r, ctx);
+    EC_POINT_free(point);
+    return good ? RC_OK : RC(DENIED);
+}
+
 static rc verify_ecdsa(const struct pubkey *k, struct bytes digest, struct bytes r, struct bytes s)
 {
     size_t size = pk_coordinate(k->kind);
-    uint8_t point[1 + 2 * 66] = {4};
+    uint8_t octets[1 + 2 * 66] = {4};
     if (size == 0 || k->point.n != 2 * size || r.n > size || s.n > size) {
         return RC(MALFORMED);
     }
     (void)pthread_once(&groups_once, make_groups);
-    memcpy(point + 1, k->point.p, k->point.n);
-    __attribute__((cleanup(free_key))) EC_KEY *key = EC_KEY_new();
-    __attribute__((cleanup(free_sig))) ECDSA_SIG *sig = ECDSA_SIG_new();
-    BIGNUM *br = BN_bin2bn(r.p, (int)r.n, NULL), *bs = BN_bin2bn(s.p, (int)s.n, NULL);
-    if (key == NULL || sig == NULL || br == NULL || bs == NULL ||
-        ECDSA_SIG_set0(sig, br, bs) != 1) {
-        BN_free(br);
-        BN_free(bs);
+    memcpy(octets + 1, k->point.p, k->point.n);
+    const EC_GROUP *g = groups[k->kind - PK_P256];
+    __attribute__((cleanup(free_point))) EC_POINT *q = EC_POINT_new(g);
+    __attribute__((cleanup(free_ctx))) BN_CTX *ctx = BN_CTX_new();
+    if (q == NULL || ctx == NULL) {
         return RC(IO);
     }
-    if (EC_KEY_set_group(key, groups[k->kind - PK_P256]) != 1 ||
-        EC_KEY_oct2key(key, point, 1 + k->point.n, NULL) != 1) {
-        return RC(MALFORMED);
+    BN_CTX_start(ctx);
+    rc res = RC(MALFORMED);
+    if (EC_POINT_oct2point(g, q, octets, 1 + k->point.n, ctx) == 1) { /* asks: on the curve? */
+        res = verify_on(g, q, digest, (struct bytes[2]){r, s}, ctx);
     }
-    return ECDSA_do_verify(digest.p, (int)digest.n, sig, key) == 1 ? RC_OK : RC(DENIED);
+    BN_CTX_end(ctx);
+    return res;
 }
 
 rc pk_verify_ecdsa_raw(const struct pubkey *k, struct bytes digest, struct bytes rs)
