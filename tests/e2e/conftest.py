@@ -10,6 +10,7 @@ import select
 import signal
 import shutil
 import subprocess
+import threading
 import time
 import urllib.parse
 
@@ -224,3 +225,48 @@ def run_client(clients):
         return done.stdout
 
     return run
+
+
+@pytest.fixture(scope="session")
+def diff_modules():
+    """The folder of the differential tests with its npm packages, or a loud skip."""
+    src = ROOT / "tests/diff"
+    dst = ROOT / "build/npm/diff"
+    lock = (src / "package-lock.json").read_bytes()
+    stamp = dst / "installed.lock"
+    if not stamp.exists() or stamp.read_bytes() != lock:
+        dst.mkdir(parents=True, exist_ok=True)
+        for f in src.glob("*.json"):
+            shutil.copy(f, dst / f.name)
+        done = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=dst,
+                              capture_output=True, text=True, timeout=300, check=False)
+        if done.returncode != 0:
+            pytest.skip(f"SKIPPED: the reference contracts cannot be installed: {done.stderr[-300:]}")
+        stamp.write_bytes(lock)
+    for f in src.glob("*.mjs"):
+        shutil.copy(f, dst / f.name)
+    return dst
+
+
+@pytest.fixture
+def reference(diff_modules):
+    proc = subprocess.Popen(["node", "reference.mjs", "6.1"], cwd=diff_modules,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    timer = threading.Timer(60, proc.kill)
+    timer.start()
+    line = proc.stdout.readline()
+    timer.cancel()
+    if not line:
+        pytest.fail(f"the reference chain did not start: {proc.stderr.read()[-500:]}")
+    chain = json.loads(line)
+    yield chain["rpc"], chain["hub"]
+    proc.send_signal(signal.SIGTERM)
+    try:
+        proc.wait(10)
+    except subprocess.TimeoutExpired:
+        proc.kill()
+        proc.wait()
+    try:
+        os.kill(chain["pid"], signal.SIGKILL)
+    except (KeyError, ProcessLookupError):
+        pass
