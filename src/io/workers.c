@@ -2,12 +2,12 @@
 #include "io/workers.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #define THREADS_MAX 256
-#define STRIDE      4 /* items a thread takes at once */
 
 struct workers {
     pthread_mutex_t lock;
@@ -26,15 +26,9 @@ struct workers {
 
 static void take_part(struct workers *w)
 {
-    for (;;) {
-        size_t from = atomic_fetch_add(&w->next, STRIDE);
-        if (from >= w->items) {
-            return;
-        }
-        size_t end = MIN(from + STRIDE, w->items);
-        for (size_t i = from; i < end; i++) {
-            w->fn(w->ctx, i);
-        }
+    for (size_t i = atomic_fetch_add(&w->next, 1); i < w->items;
+         i = atomic_fetch_add(&w->next, 1)) {
+        w->fn(w->ctx, i);
     }
 }
 
@@ -75,12 +69,18 @@ rc workers_open(struct workers **out, unsigned threads, struct err *e)
     (void)pthread_cond_init(&w->done, NULL);
     w->threads = calloc(want + 1, sizeof(pthread_t));
     ASSERT(w->threads != NULL);
-    for (; w->n < want; w->n++) {
-        int code = pthread_create(&w->threads[w->n], NULL, run, w);
-        if (code != 0) {
-            workers_close(w);
-            return err_set(e, RC_CODE_IO, "start a thread: %s", strerror(code));
-        }
+    sigset_t all, before;
+    int code = 0;
+    (void)sigfillset(&all); /* signals are the owner's */
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    while (w->n < want && code == 0) {
+        code = pthread_create(&w->threads[w->n], NULL, run, w);
+        w->n += code == 0;
+    }
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (code != 0) {
+        workers_close(w);
+        return err_set(e, RC_CODE_IO, "start a thread: %s", strerror(code));
     }
     *out = w;
     return RC_OK;
@@ -103,6 +103,11 @@ void workers_close(struct workers *w)
     (void)pthread_mutex_destroy(&w->lock);
     free(w->threads);
     free(w);
+}
+
+unsigned workers_count(const struct workers *w)
+{
+    return w->n + 1;
 }
 
 void workers_run(struct workers *w, size_t n, void (*fn)(void *ctx, size_t i), void *ctx)

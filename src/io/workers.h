@@ -12,7 +12,8 @@ struct workers;
 
 /* threads: of the pool and the owner together; 0: one for each core. */
 rc workers_open(struct workers **out, unsigned threads, struct err *e);
-void workers_close(struct workers *w); /* NULL is allowed */
+void workers_close(struct workers *w);           /* NULL is allowed */
+unsigned workers_count(const struct workers *w); /* threads, the owner's among them */
 
 /* Calls fn(ctx, i) for every i < n, each once, on any thread. A single item stays on this one. */
 void workers_run(struct workers *w, size_t n, void (*fn)(void *ctx, size_t i), void *ctx);

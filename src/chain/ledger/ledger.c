@@ -170,7 +170,7 @@ static rc open_parts(struct ledger *l, struct err *e)
     TRY(dir_lock(&l->lock, l->cfg.dir, e));
     TRY(store_open(&l->store, l->cfg.dir, l->cfg.unsafe, e));
     TRY(workers_open(&l->workers, l->cfg.threads, e));
-    l->sigs = sigs_new(l->workers);
+    TRY(sigs_open(&l->sigs, l->workers, workers_count(l->workers), e));
     l->pool = pool_new(l->cfg.pool_max);
     l->body = body_new(l->store);
     l->maker = maker_new(l);
@@ -212,7 +212,7 @@ void ledger_close(struct ledger *l)
     maker_free(l->maker);
     body_free(l->body);
     pool_free(l->pool);
-    sigs_free(l->sigs);
+    sigs_close(l->sigs);
     workers_close(l->workers);
     store_close(l->store);
     fd_close(&l->lock);
@@ -334,7 +334,7 @@ static void want_sender(struct ledger *l, const struct eth_tx *t)
 
 static void on_signature(void *ctx, struct hash digest, const uint8_t sig[65])
 {
-    sigs_want(ctx, digest, sig);
+    sigs_later(ctx, digest, sig);
 }
 
 static void want_carried(struct ledger *l, const struct eth_tx *t, struct address from)
@@ -365,7 +365,6 @@ rc recover_all(struct ledger *l, struct tx_in *t, size_t n, size_t *bad)
         }
         want_carried(l, &t[i].e, t[i].from);
     }
-    sigs_run(l->sigs);
     return RC_OK;
 }
 
@@ -397,7 +396,6 @@ void ledger_send_many(struct ledger *l, const struct bytes *raw, size_t n, struc
             want_carried(l, &t[i]->e, t[i]->from);
         }
     }
-    sigs_run(l->sigs);
     free(t);
 }
 

@@ -5,7 +5,7 @@
 /* ledger.h - the chain: Ethereum transactions in, Ethereum blocks and receipts out, on LMDB.
  *
  * One thread owns a ledger and makes every call; threads of its own only recover signatures and
- * hash, and are idle whenever a call returned. Every block is one durable commit: what a read shows
+ * hash, on copies. Every block is one durable commit: what a read shows
  * survives a loss of power. Records given out live in the arena that the caller passes. Numbers of
  * blocks count from 0, the genesis. A block's time is at least its parent's: many blocks may stand in
  * one second. CORRUPT from any call means a fault of ours or damaged data: stop the process. */

@@ -106,12 +106,16 @@ rc past_read(void *ctx, struct bytes key, struct bytes *value);
 /* --- sigs.c --- */
 
 struct sigs;
-struct sigs *sigs_new(struct workers *w);
-void sigs_free(struct sigs *s);
+/* threads: in all, the caller's among them. */
+rc sigs_open(struct sigs **out, struct workers *w, unsigned threads, struct err *e);
+void sigs_close(struct sigs *s); /* NULL is allowed */
 
 /* Asks for a signature to be recovered, unless it is known; sigs_run() does what was asked. */
 void sigs_want(struct sigs *s, struct hash digest, const uint8_t sig[65]);
 void sigs_run(struct sigs *s);
+
+/* Asks for it without waiting: other threads recover it while this one goes on. */
+void sigs_later(struct sigs *s, struct hash digest, const uint8_t sig[65]);
 
 /* A poco_recover: what is known, else recovered here and now. */
 bool sigs_recover(void *ctx, struct hash digest, const uint8_t sig[65], struct address *out);
