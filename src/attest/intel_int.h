@@ -86,8 +86,9 @@ struct tcb_result {
     enum attest_tcb module;
     bool module_signer_matches;
     enum attest_tcb current_module; /* TD 1.5: by tee_tcb_svn2 */
-    bool current_is_newest;       /* tee_tcb_svn2 reaches the newest level of platform and module */
-    struct advisories advisories; /* of the platform's and the module's matched levels */
+    bool current_module_is_newest;  /* tee_tcb_svn2 reaches its identity's newest level */
+    bool current_is_newest;         /* and the newest level of the platform */
+    struct advisories advisories;   /* of the platform's and the module's matched levels */
 };
 
 /* Judges by the inner object of a TCB info. td is NULL for SGX. */

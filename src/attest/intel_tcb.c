@@ -363,41 +363,43 @@ static bool masked_equal(const uint8_t *value, const uint8_t *mask, const uint8_
     return true;
 }
 
-/* mrsigner, attributes and mask of a module object; levels are judged when `svn` is given. */
-static void judge_module(struct jp *j, struct tcb_result *out, const struct td_report *td,
-                         bool identities)
+/* "TDX_" and the version in upper-case hexadecimal. */
+static bool is_module_of(struct bytes id, uint8_t version)
 {
-    char want[7];
-    struct bytes key;
-    memcpy(want, "TDX_", 4);
-    want[4] = "0123456789ABCDEF"[td->tee_tcb_svn.p[1] >> 4];
-    want[5] = "0123456789ABCDEF"[td->tee_tcb_svn.p[1] & 15];
+    static const char digits[] = "0123456789ABCDEF";
+    return id.n == 6 && memcmp(id.p, "TDX_", 4) == 0 && id.p[4] == (uint8_t)digits[version >> 4] &&
+           id.p[5] == (uint8_t)digits[version & 15];
+}
+
+struct module {
     uint8_t signer[48], attributes[8], mask[8];
-    bool named = !identities, top = false;
+    struct bytes id;
+    struct jp levels; /* before the array; bad when there is none */
+};
+
+static void take_module(struct jp *j, struct module *m)
+{
+    struct bytes key;
     uint32_t seen = 0;
-    enum attest_tcb status = TCB_NOT_SUPPORTED, current = TCB_NOT_SUPPORTED;
-    struct advisories adv = {0}, unused = {0};
+    *m = (struct module){.levels.bad = "TDX module without levels"};
     jp_object(j);
     while (jp_key(j, &key)) {
-        if (is(key, "id") && identities) {
+        if (is(key, "id")) {
             once(j, &seen, 4);
-            named = bytes_eq(jp_string(j), (struct bytes){(const uint8_t *)want, 6});
+            m->id = jp_string(j);
         } else if (is(key, "mrsigner")) {
             once(j, &seen, 0);
-            take_hex(j, signer, sizeof(signer));
+            take_hex(j, m->signer, sizeof(m->signer));
         } else if (is(key, "attributes")) {
             once(j, &seen, 1);
-            take_hex(j, attributes, sizeof(attributes));
+            take_hex(j, m->attributes, sizeof(m->attributes));
         } else if (is(key, "attributesMask")) {
             once(j, &seen, 2);
-            take_hex(j, mask, sizeof(mask));
-        } else if (is(key, "tcbLevels") && identities) {
+            take_hex(j, m->mask, sizeof(m->mask));
+        } else if (is(key, "tcbLevels")) {
             once(j, &seen, 3);
-            struct jp again = *j;
-            status = judge_isv_levels(j, td->tee_tcb_svn.p[0], &adv, NULL);
-            if (td->tee_tcb_svn2.n == 16 && td->tee_tcb_svn2.p[1] == td->tee_tcb_svn.p[1]) {
-                current = judge_isv_levels(&again, td->tee_tcb_svn2.p[0], &unused, &top);
-            }
+            m->levels = *j;
+            (void)jp_skip(j);
         } else {
             (void)jp_skip(j);
         }
@@ -405,21 +407,47 @@ static void judge_module(struct jp *j, struct tcb_result *out, const struct td_r
     if (j->bad == NULL && (seen & 7) != 7) {
         fail(j, "collateral: TDX module without signer or attributes");
     }
-    if (j->bad != NULL || !named) {
+}
+
+static enum attest_tcb judge_module_levels(struct jp *j, const struct module *m, uint64_t svn,
+                                           struct advisories *adv, bool *top)
+{
+    struct jp levels = m->levels;
+    enum attest_tcb s = judge_isv_levels(&levels, svn, adv, top);
+    if (levels.bad != NULL) {
+        fail(j, levels.bad);
+    }
+    return s;
+}
+
+static bool module_matches(const struct module *m, const struct td_report *td)
+{
+    return memcmp(td->mrsignerseam.p, m->signer, sizeof(m->signer)) == 0 &&
+           masked_equal(td->seamattributes.p, m->mask, m->attributes, sizeof(m->mask));
+}
+
+/* One of tdxModuleIdentities: is it that of the module that launched the TD, of the one loaded now
+ * (TD 1.5), of both? */
+static void judge_identity(struct jp *j, struct tcb_result *out, const struct td_report *td)
+{
+    struct module m;
+    struct advisories unused = {0};
+    take_module(j, &m);
+    if (j->bad != NULL) {
         return;
     }
-    out->module_signer_matches = memcmp(td->mrsignerseam.p, signer, sizeof(signer)) == 0 &&
-                                 masked_equal(td->seamattributes.p, mask, attributes, sizeof(mask));
-    if (identities) {
+    if (is_module_of(m.id, td->tee_tcb_svn.p[1])) {
         if (out->has_module) {
             fail(j, "collateral: TDX module identity given twice");
             return;
         }
         out->has_module = true;
-        out->module = status;
-        out->current_module = current;
-        out->current_is_newest = out->current_is_newest && top;
-        add_all(&out->advisories, &adv);
+        out->module = judge_module_levels(j, &m, td->tee_tcb_svn.p[0], &out->advisories, NULL);
+        out->module_signer_matches = module_matches(&m, td);
+    }
+    if (td->tee_tcb_svn2.n == 16 && is_module_of(m.id, td->tee_tcb_svn2.p[1])) {
+        out->current_module = judge_module_levels(j, &m, td->tee_tcb_svn2.p[0], &unused,
+                                                  &out->current_module_is_newest);
     }
 }
 
@@ -474,17 +502,17 @@ static void judge_member(struct jp *j, struct bytes key, uint32_t *seen, struct 
         judge_levels(j, out, pck, td);
     } else if (is(key, "tdxModule") && td != NULL) {
         once(j, seen, SEEN_MODULE);
-        if (td->tee_tcb_svn.p[1] == 0) {
-            judge_module(j, out, td, false);
-        } else {
-            (void)jp_skip(j);
+        struct module m;
+        take_module(j, &m);
+        if (j->bad == NULL && td->tee_tcb_svn.p[1] == 0) {
+            out->module_signer_matches = module_matches(&m, td);
         }
     } else if (is(key, "tdxModuleIdentities") && td != NULL) {
         once(j, seen, SEEN_IDENTITIES);
         jp_array(j);
         while (jp_elem(j)) {
             if (td->tee_tcb_svn.p[1] > 0) {
-                judge_module(j, out, td, true);
+                judge_identity(j, out, td);
             } else {
                 (void)jp_skip(j);
             }
@@ -502,7 +530,9 @@ rc tcb_info_judge(struct tcb_result *out, struct bytes inner, const struct pck_i
     struct jp j = jp_of(inner);
     struct bytes key;
     uint32_t seen = 0;
-    *out = (struct tcb_result){.platform = TCB_NOT_SUPPORTED, .module = TCB_NOT_SUPPORTED};
+    *out = (struct tcb_result){.platform = TCB_NOT_SUPPORTED,
+                               .module = TCB_NOT_SUPPORTED,
+                               .current_module = TCB_NOT_SUPPORTED};
     jp_object(&j);
     while (jp_key(&j, &key)) {
         judge_member(&j, key, &seen, out, pck, td);
@@ -639,18 +669,32 @@ static enum attest_tcb pull_down(enum attest_tcb s, enum attest_tcb part)
     return MAX(s, TCB_OUT_OF_DATE);
 }
 
+static bool out_of_date(enum attest_tcb s)
+{
+    return s == TCB_OUT_OF_DATE || s == TCB_OUT_OF_DATE_CONFIGURATION_NEEDED;
+}
+
+/* TD 1.5: what launched the TD is out of date, but everything that is loaded now is the newest, so a
+ * relaunch is all that is missing. SPEC attestation 1.2 (11) */
+static bool relaunch_helps(const struct tcb_result *t)
+{
+    bool module_now =
+        !t->has_module || (t->current_module_is_newest && t->current_module == TCB_UP_TO_DATE);
+    bool old = out_of_date(t->platform) || (t->has_module && t->module == TCB_OUT_OF_DATE);
+    return old && t->current_is_newest && module_now &&
+           (out_of_date(t->platform) || t->platform <= TCB_CONFIGURATION_AND_SW_HARDENING_NEEDED) &&
+           (!t->has_module || t->module == TCB_UP_TO_DATE || t->module == TCB_OUT_OF_DATE);
+}
+
 enum attest_tcb tcb_converge(const struct tcb_result *t, const struct qe_result *q)
 {
     enum attest_tcb s = t->platform;
-    if (t->has_module) {
-        bool launched_old = t->module == TCB_OUT_OF_DATE && t->current_is_newest &&
-                            t->current_module == TCB_UP_TO_DATE;
-        if (launched_old && s <= TCB_CONFIGURATION_AND_SW_HARDENING_NEEDED) {
-            s = needs_configuration(s) ? TCB_TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED
-                                       : TCB_TD_RELAUNCH_ADVISED;
-        } else {
-            s = pull_down(s, t->module);
-        }
+    if (relaunch_helps(t)) {
+        s = needs_configuration(s) || s == TCB_OUT_OF_DATE_CONFIGURATION_NEEDED
+                ? TCB_TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED
+                : TCB_TD_RELAUNCH_ADVISED;
+    } else if (t->has_module) {
+        s = pull_down(s, t->module);
     }
     return pull_down(s, q->status);
 }

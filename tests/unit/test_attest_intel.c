@@ -335,6 +335,11 @@ static void test_module(void)
     with_tcb(f, TCB_TD_RELAUNCH_ADVISED); /* but the one loaded now is new */
     f.tee_svn2[0] = 4;
     with_tcb(f, TCB_OUT_OF_DATE); /* not new enough */
+    f = fix_new(5, 2);
+    f.tee_svn[2] = 2; /* the rest of what launched it is old, all that is loaded now is new */
+    with_tcb(f, TCB_TD_RELAUNCH_ADVISED);
+    f.tee_svn2[2] = 2;
+    with_tcb(f, TCB_OUT_OF_DATE);
     f = fix_new(4, 1);
     f.tee_svn[2] = 2; /* another component is old: the platform's level drops */
     with_tcb(f, TCB_OUT_OF_DATE);
@@ -348,6 +353,12 @@ static void test_module(void)
     f = fix_new(4, 1);
     f.seam[5] = 1;
     refused(f, ATTEST_TCB, "module-identity");
+    f = fix_new(4, 1);
+    f.modules = LEVEL(5, "UpToDate") "," LEVEL(2, "OutOfDate") "," LEVEL(1, "Revoked");
+    f.tee_svn[0] = 1;
+    with_tcb(f, TCB_REVOKED);
+    f.tee_svn[0] = 0;
+    with_tcb(f, TCB_NOT_SUPPORTED);
 }
 
 static void test_td(void)
