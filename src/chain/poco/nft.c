@@ -406,6 +406,9 @@ HANDLER(tokenOfOwnerByIndex)
     struct address owner = take_registry_address(f);
     struct hash index = abi_take_hash(&f->in);
     ARGS_END(f);
+    if (address_is_zero(owner)) {
+        return registry_refuse(f, REFUSE_OWNER_INDEX_ZERO, 1, &(struct hash){0});
+    }
     struct key count = balance_key(registry_kind_of(f), owner);
     DO(get_u64(f, &count, &n));
     if (!u256_to_u64(u256_from_be(index.b), &i) || i >= n) {

@@ -16,6 +16,7 @@ enum refusal {
     REFUSE_BALANCE_ZERO,
     REFUSE_INDEX,
     REFUSE_OWNER_INDEX,
+    REFUSE_OWNER_INDEX_ZERO, /* of the zero address, which owns nothing */
     REFUSE_APPROVE_STRANGER,
     REFUSE_APPROVE_UNKNOWN,
     REFUSE_APPROVE_OWNER,

@@ -101,10 +101,11 @@ static enum outcome give_to(struct frame *f, struct address a, struct u256 v)
     return put_u256(f, &k, have);
 }
 
-static enum outcome token_only_owner(struct frame *f, struct supply *s)
+/* The token's onlyOwner skips the body for strangers instead of reverting: they get a zero word. */
+static enum outcome read_owner(struct frame *f, struct supply *s, bool *is_owner)
 {
     DO(supply_get(f, s));
-    REQUIRE(f, address_eq(s->owner, f->from));
+    *is_owner = address_eq(s->owner, f->from);
     return OUT_APPLIED;
 }
 
@@ -199,20 +200,28 @@ HANDLER(burn)
 HANDLER(refill)
 {
     struct supply s;
+    bool is_owner;
     struct address to = arg_address(f, 0);
     struct u256 v = arg_u256(f, 1);
-    DO(token_only_owner(f, &s));
+    DO(read_owner(f, &s, &is_owner));
+    if (!is_owner) {
+        return ret_bool(f, false);
+    }
     REQUIRE(f, u256_add(&s.total, s.total, v));
     DO(give_to(f, to, v));
     DO(supply_put(f, &s));
-    DO(emit_pair(f, EVENT_token_Transfer, (struct address){0}, to, v));
+    DO(emit_pair(f, EVENT_token_Transfer, f->from, to, v));
     return ret_bool(f, true);
 }
 
 HANDLER(forceApprove)
 {
     struct supply s;
-    DO(token_only_owner(f, &s));
+    bool is_owner;
+    DO(read_owner(f, &s, &is_owner));
+    if (!is_owner) {
+        return ret_bool(f, false);
+    }
     DO(approve(f, arg_address(f, 0), arg_address(f, 1), arg_u256(f, 2)));
     return ret_bool(f, true);
 }
@@ -220,9 +229,13 @@ HANDLER(forceApprove)
 HANDLER(forceBurn)
 {
     struct supply s;
+    bool is_owner;
     struct address from = arg_address(f, 0);
     struct u256 v = arg_u256(f, 1);
-    DO(token_only_owner(f, &s));
+    DO(read_owner(f, &s, &is_owner));
+    if (!is_owner) {
+        return ret_bool(f, false);
+    }
     DO(take_from(f, from, v));
     REQUIRE(f, u256_sub(&s.total, s.total, v));
     DO(supply_put(f, &s));
@@ -233,8 +246,13 @@ HANDLER(forceBurn)
 HANDLER(transferOwnership)
 {
     struct supply s;
-    DO(token_only_owner(f, &s));
-    s.owner = arg_address(f, 0);
+    bool is_owner;
+    DO(read_owner(f, &s, &is_owner));
+    struct address to = arg_address(f, 0);
+    if (!is_owner || address_is_zero(to)) {
+        return ret_nothing(f);
+    }
+    s.owner = to;
     return supply_put(f, &s);
 }
 
