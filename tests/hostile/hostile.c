@@ -162,6 +162,28 @@ static int linked(const char *target, const char *name)
     return symlink(target, path) == 0 ? 0 : 1;
 }
 
+/* Another result each time, as no honest application has it. */
+static int differs(void)
+{
+    unsigned char raw[8];
+    char text[2 * sizeof(raw) + 1];
+    int fd = open("/dev/urandom", O_RDONLY);
+    if (fd < 0 || read(fd, raw, sizeof(raw)) != sizeof(raw)) {
+        return 1;
+    }
+    for (size_t i = 0; i < sizeof(raw); i++) {
+        (void)snprintf(text + 2 * i, 3, "%02x", raw[i]);
+    }
+    return result(text);
+}
+
+/* Honest, and long enough for something to be killed meanwhile. */
+static int slow(void)
+{
+    (void)usleep(1000000);
+    return result("42\n");
+}
+
 /* Dataset, then the first input file, into the result. */
 static int both(void)
 {
@@ -241,6 +263,8 @@ int main(int argc, char **argv)
            : strcmp(what, "prints") == 0     ? prints()
            : strcmp(what, "privileges") == 0 ? privileges()
            : strcmp(what, "background") == 0 ? background()
+           : strcmp(what, "differs") == 0    ? differs()
+           : strcmp(what, "slow") == 0       ? slow()
            : strcmp(what, "noresult") == 0   ? 0
            : strcmp(what, "crash") == 0      ? (abort(), 0)
                                              : 2;
