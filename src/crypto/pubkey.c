@@ -69,6 +69,39 @@ void pk_digest(uint8_t out[64], enum pk_hash hash, struct bytes msg)
     }
 }
 
+void pk_digest_2(uint8_t out[64], enum pk_hash hash, struct bytes a, struct bytes b)
+{
+    SHA512_CTX big;
+    SHA256_CTX small;
+    SHA_CTX old;
+    switch (hash) {
+    case PK_SHA256:
+        (void)SHA256_Init(&small);
+        (void)SHA256_Update(&small, a.p, a.n);
+        (void)SHA256_Update(&small, b.p, b.n);
+        (void)SHA256_Final(out, &small);
+        break;
+    case PK_SHA384:
+        (void)SHA384_Init(&big);
+        (void)SHA384_Update(&big, a.p, a.n);
+        (void)SHA384_Update(&big, b.p, b.n);
+        (void)SHA384_Final(out, &big);
+        break;
+    case PK_SHA512:
+        (void)SHA512_Init(&big);
+        (void)SHA512_Update(&big, a.p, a.n);
+        (void)SHA512_Update(&big, b.p, b.n);
+        (void)SHA512_Final(out, &big);
+        break;
+    case PK_SHA1:
+        (void)SHA1_Init(&old);
+        (void)SHA1_Update(&old, a.p, a.n);
+        (void)SHA1_Update(&old, b.p, b.n);
+        (void)SHA1_Final(out, &old);
+        break;
+    }
+}
+
 static void free_point(EC_POINT **p)
 {
     EC_POINT_free(*p);

@@ -22,6 +22,7 @@ struct pubkey {
 size_t pk_coordinate(enum pk_kind kind); /* bytes of x: 32, 48, 66; 0 for others */
 size_t pk_digest_size(enum pk_hash hash);
 void pk_digest(uint8_t out[64], enum pk_hash hash, struct bytes msg);
+void pk_digest_2(uint8_t out[64], enum pk_hash hash, struct bytes a, struct bytes b); /* of a ‖ b */
 
 /* r ‖ s, each as long as a coordinate, big-endian. DENIED when the signature does not fit,
  * MALFORMED when the point is not on the curve or a length is wrong. */
