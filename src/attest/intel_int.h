@@ -85,10 +85,9 @@ struct tcb_result {
     bool has_module; /* the TDX module was judged by an identity of its own */
     enum attest_tcb module;
     bool module_signer_matches;
-    enum attest_tcb current_module; /* TD 1.5: by tee_tcb_svn2 */
-    bool current_module_is_newest;  /* tee_tcb_svn2 reaches its identity's newest level */
-    bool current_is_newest;         /* and the newest level of the platform */
-    struct advisories advisories;   /* of the platform's and the module's matched levels */
+    bool has_current, has_current_module; /* TD 1.5: the same by tee_tcb_svn2 */
+    enum attest_tcb current_platform, current_module;
+    struct advisories advisories; /* of the platform's and the module's matched levels */
 };
 
 /* Judges by the inner object of a TCB info. td is NULL for SGX. */

@@ -271,14 +271,16 @@ static void add_all(struct advisories *to, const struct advisories *from)
     }
 }
 
+/* The first level that fits what launched the TD, and for TD 1.5 the first that fits what is loaded
+ * now. */
 static void judge_levels(struct jp *j, struct tcb_result *out, const struct pck_info *pck,
                          const struct td_report *td)
 {
-    bool found = false, newest = true;
+    bool found = false, found_now = td == NULL || td->tee_tcb_svn2.n != 16;
     struct level l;
     jp_array(j);
     while (jp_elem(j)) {
-        if (found) {
+        if (found && found_now) {
             (void)jp_skip_raw(j);
             continue;
         }
@@ -289,25 +291,27 @@ static void judge_levels(struct jp *j, struct tcb_result *out, const struct pck_
         if (j->bad != NULL) {
             return;
         }
-        if (newest && td != NULL && td->tee_tcb_svn2.n == 16) {
-            out->current_is_newest = platform_fits(&l, pck) && tdx_fits(&l, td->tee_tcb_svn2);
+        if (!platform_fits(&l, pck)) {
+            continue;
         }
-        newest = false;
-        if (platform_fits(&l, pck) && (td == NULL || tdx_fits(&l, td->tee_tcb_svn))) {
+        if (!found && (td == NULL || tdx_fits(&l, td->tee_tcb_svn))) {
             found = true;
             out->platform = l.status;
             add_all(&out->advisories, &l.advisories);
+        }
+        if (!found_now && tdx_fits(&l, td->tee_tcb_svn2)) {
+            found_now = true;
+            out->current_platform = l.status;
         }
     }
 }
 
 /* Levels of a module or an enclave: {"tcb":{"isvsvn":n},"tcbStatus":…}; the first with
- * isvsvn <= svn decides. *top (may be NULL): svn reaches the newest level. */
-static enum attest_tcb judge_isv_levels(struct jp *j, uint64_t svn, struct advisories *adv,
-                                        bool *top)
+ * isvsvn <= svn decides. */
+static enum attest_tcb judge_isv_levels(struct jp *j, uint64_t svn, struct advisories *adv)
 {
     enum attest_tcb status = TCB_NOT_SUPPORTED;
-    bool found = false, first = true;
+    bool found = false;
     struct bytes key;
     jp_array(j);
     while (jp_elem(j)) {
@@ -340,10 +344,6 @@ static enum attest_tcb judge_isv_levels(struct jp *j, uint64_t svn, struct advis
         if (j->bad == NULL && (seen & 7) != 7) {
             fail(j, "collateral: level without isvsvn or status");
         }
-        if (j->bad == NULL && first && top != NULL) {
-            *top = svn >= isvsvn;
-        }
-        first = false;
         if (j->bad == NULL && !found && svn >= isvsvn) {
             found = true;
             status = l.status;
@@ -410,10 +410,10 @@ static void take_module(struct jp *j, struct module *m)
 }
 
 static enum attest_tcb judge_module_levels(struct jp *j, const struct module *m, uint64_t svn,
-                                           struct advisories *adv, bool *top)
+                                           struct advisories *adv)
 {
     struct jp levels = m->levels;
-    enum attest_tcb s = judge_isv_levels(&levels, svn, adv, top);
+    enum attest_tcb s = judge_isv_levels(&levels, svn, adv);
     if (levels.bad != NULL) {
         fail(j, levels.bad);
     }
@@ -436,18 +436,17 @@ static void judge_identity(struct jp *j, struct tcb_result *out, const struct td
     if (j->bad != NULL) {
         return;
     }
-    if (is_module_of(m.id, td->tee_tcb_svn.p[1])) {
+    if (td->tee_tcb_svn.p[1] > 0 && is_module_of(m.id, td->tee_tcb_svn.p[1])) {
         if (out->has_module) {
             fail(j, "collateral: TDX module identity given twice");
             return;
         }
         out->has_module = true;
-        out->module = judge_module_levels(j, &m, td->tee_tcb_svn.p[0], &out->advisories, NULL);
+        out->module = judge_module_levels(j, &m, td->tee_tcb_svn.p[0], &out->advisories);
         out->module_signer_matches = module_matches(&m, td);
     }
-    if (td->tee_tcb_svn2.n == 16 && is_module_of(m.id, td->tee_tcb_svn2.p[1])) {
-        out->current_module = judge_module_levels(j, &m, td->tee_tcb_svn2.p[0], &unused,
-                                                  &out->current_module_is_newest);
+    if (out->has_current_module && is_module_of(m.id, td->tee_tcb_svn2.p[1])) {
+        out->current_module = judge_module_levels(j, &m, td->tee_tcb_svn2.p[0], &unused);
     }
 }
 
@@ -511,11 +510,7 @@ static void judge_member(struct jp *j, struct bytes key, uint32_t *seen, struct 
         once(j, seen, SEEN_IDENTITIES);
         jp_array(j);
         while (jp_elem(j)) {
-            if (td->tee_tcb_svn.p[1] > 0) {
-                judge_identity(j, out, td);
-            } else {
-                (void)jp_skip(j);
-            }
+            judge_identity(j, out, td);
         }
     } else {
         (void)jp_skip(j);
@@ -530,7 +525,10 @@ rc tcb_info_judge(struct tcb_result *out, struct bytes inner, const struct pck_i
     struct jp j = jp_of(inner);
     struct bytes key;
     uint32_t seen = 0;
-    *out = (struct tcb_result){.platform = TCB_NOT_SUPPORTED,
+    bool td15 = td != NULL && td->tee_tcb_svn2.n == 16;
+    *out = (struct tcb_result){.has_current = td15,
+                               .has_current_module = td15 && td->tee_tcb_svn2.p[1] > 0,
+                               .platform = TCB_NOT_SUPPORTED,
                                .module = TCB_NOT_SUPPORTED,
                                .current_module = TCB_NOT_SUPPORTED};
     jp_object(&j);
@@ -628,7 +626,7 @@ rc qe_identity_judge(struct qe_result *out, struct bytes inner, const struct sgx
             x.isvprodid = jp_u64(&j);
             break;
         case 10:
-            out->status = judge_isv_levels(&j, qe->isvsvn, &out->advisories, NULL);
+            out->status = judge_isv_levels(&j, qe->isvsvn, &out->advisories);
             break;
         case 11:
             out->eval_number = jp_u64(&j);
@@ -641,6 +639,8 @@ rc qe_identity_judge(struct qe_result *out, struct bytes inner, const struct sgx
     (void)!rc_ok(jp_end(&j));
     if (j.bad == NULL && (seen & 0x7ff) != 0x7ff) {
         fail(&j, "enclave identity: a required member is missing");
+    } else if (j.bad == NULL && (out->version < 2 || out->version > (is(out->id, "QE") ? 2 : 3))) {
+        fail(&j, "enclave identity: version is not known");
     }
     if (j.bad == NULL) {
         judge_qe_fields(out, &x, qe);
@@ -651,7 +651,13 @@ rc qe_identity_judge(struct qe_result *out, struct bytes inner, const struct sgx
 
 static bool needs_configuration(enum attest_tcb s)
 {
-    return s == TCB_CONFIGURATION_NEEDED || s == TCB_CONFIGURATION_AND_SW_HARDENING_NEEDED;
+    return s == TCB_CONFIGURATION_NEEDED || s == TCB_CONFIGURATION_AND_SW_HARDENING_NEEDED ||
+           s == TCB_OUT_OF_DATE_CONFIGURATION_NEEDED;
+}
+
+static bool out_of_date(enum attest_tcb s)
+{
+    return s == TCB_OUT_OF_DATE || s == TCB_OUT_OF_DATE_CONFIGURATION_NEEDED;
 }
 
 /* An out-of-date part below pulls the status above down. */
@@ -660,41 +666,31 @@ static enum attest_tcb pull_down(enum attest_tcb s, enum attest_tcb part)
     if (part == TCB_REVOKED || part == TCB_NOT_SUPPORTED) {
         return MAX(s, part);
     }
-    if (part != TCB_OUT_OF_DATE && part != TCB_OUT_OF_DATE_CONFIGURATION_NEEDED) {
+    if (!out_of_date(part)) {
         return s;
     }
-    if (needs_configuration(s) || s == TCB_TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED) {
-        return TCB_OUT_OF_DATE_CONFIGURATION_NEEDED;
-    }
-    return MAX(s, TCB_OUT_OF_DATE);
-}
-
-static bool out_of_date(enum attest_tcb s)
-{
-    return s == TCB_OUT_OF_DATE || s == TCB_OUT_OF_DATE_CONFIGURATION_NEEDED;
-}
-
-/* TD 1.5: what launched the TD is out of date, but everything that is loaded now is the newest, so a
- * relaunch is all that is missing. SPEC attestation 1.2 (11) */
-static bool relaunch_helps(const struct tcb_result *t)
-{
-    bool module_now =
-        !t->has_module || (t->current_module_is_newest && t->current_module == TCB_UP_TO_DATE);
-    bool old = out_of_date(t->platform) || (t->has_module && t->module == TCB_OUT_OF_DATE);
-    return old && t->current_is_newest && module_now &&
-           (out_of_date(t->platform) || t->platform <= TCB_CONFIGURATION_AND_SW_HARDENING_NEEDED) &&
-           (!t->has_module || t->module == TCB_UP_TO_DATE || t->module == TCB_OUT_OF_DATE);
+    return needs_configuration(s) ? TCB_OUT_OF_DATE_CONFIGURATION_NEEDED : MAX(s, TCB_OUT_OF_DATE);
 }
 
 enum attest_tcb tcb_converge(const struct tcb_result *t, const struct qe_result *q)
 {
-    enum attest_tcb s = t->platform;
-    if (relaunch_helps(t)) {
-        s = needs_configuration(s) || s == TCB_OUT_OF_DATE_CONFIGURATION_NEEDED
-                ? TCB_TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED
-                : TCB_TD_RELAUNCH_ADVISED;
-    } else if (t->has_module) {
-        s = pull_down(s, t->module);
+    enum attest_tcb s = t->has_module ? pull_down(t->platform, t->module) : t->platform;
+    s = pull_down(s, q->status);
+    if (!t->has_current) {
+        return s;
     }
-    return pull_down(s, q->status);
+    /* TD 1.5: what launched the TD may be out of date while what is loaded now is not; then a
+     * relaunch is all that is missing. SPEC attestation 1.2 (11) */
+    enum attest_tcb now = t->has_current_module ? pull_down(t->current_platform, t->current_module)
+                                                : t->current_platform;
+    now = pull_down(now, q->status);
+    if (now == TCB_REVOKED || now == TCB_NOT_SUPPORTED) {
+        return MAX(s, now);
+    }
+    if (out_of_date(s) && now <= TCB_CONFIGURATION_AND_SW_HARDENING_NEEDED) {
+        return needs_configuration(s) || needs_configuration(now)
+                   ? TCB_TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED
+                   : TCB_TD_RELAUNCH_ADVISED;
+    }
+    return s;
 }

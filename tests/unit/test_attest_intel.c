@@ -335,6 +335,15 @@ static void test_module(void)
     with_tcb(f, TCB_TD_RELAUNCH_ADVISED); /* but the one loaded now is new */
     f.tee_svn2[0] = 4;
     with_tcb(f, TCB_OUT_OF_DATE); /* not new enough */
+    f.tee_svn2[0] = 5;
+    f.tee_svn2[1] = 2; /* of a version that nobody knows */
+    with_tcb(f, TCB_NOT_SUPPORTED);
+    f = fix_new(5, 2);
+    BUF_FREE level = buf_new(1 << 16);
+    fix_put_level(&level, 3, 3, 13, "ConfigurationNeeded");
+    f.tcb_levels = buf_cstr(&level);
+    f.tee_svn[0] = 2;
+    with_tcb(f, TCB_TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED);
     f = fix_new(5, 2);
     f.tee_svn[2] = 2; /* the rest of what launched it is old, all that is loaded now is new */
     with_tcb(f, TCB_TD_RELAUNCH_ADVISED);
