@@ -25,10 +25,29 @@ static const struct row {
     const char *kind, *dir, *evidence, *skip; /* files with `skip` in their name are not given */
     int64_t now;
     unsigned full[OPS], held[OPS]; /* signatures in a full verification, and with held collateral */
+    const char *rival, *rival_env; /* its name, and the variable that says where its program is */
     bool any_tcb;                  /* the sample's platform is out of date: accept that state */
 } rows[] = {
-    {"sgx", "sgx/dcap-qvl/sgx_quote-f8b81014", "quote.bin", ".2.", 1751624924, {9}, {3}, true},
-    {"tdx", "tdx/dcap-qvl/tdx_quote-f1c85033", "quote.bin", ".2.", 1751624176, {9}, {3}, false},
+    {"sgx",
+     "sgx/dcap-qvl/sgx_quote-f8b81014",
+     "quote.bin",
+     ".2.",
+     1751624924,
+     {9},
+     {3},
+     "dcap-qvl 0.7.1",
+     "RIVAL_INTEL",
+     true},
+    {"tdx",
+     "tdx/dcap-qvl/tdx_quote-f1c85033",
+     "quote.bin",
+     ".2.",
+     1751624176,
+     {9},
+     {3},
+     "dcap-qvl 0.7.1",
+     "RIVAL_INTEL",
+     false},
 };
 
 static double now_us(void)
@@ -179,13 +198,33 @@ static double cold_ms(const char *root, const struct row *r)
     return best;
 }
 
+/* What `PROGRAM bench EVIDENCE COLLATERAL TIME` prints; 0 when there is no such program. */
+static double rival_us(const char *root, const struct row *r)
+{
+    const char *program = r->rival_env != NULL ? getenv(r->rival_env) : NULL;
+    char line[8192];
+    double us = 0;
+    if (program == NULL || program[0] == '\0') {
+        return 0;
+    }
+    (void)snprintf(line, sizeof(line), "%s bench %s/%s/%s %s/%s %lld", program, root, r->dir,
+                   r->evidence, root, r->dir, (long long)r->now);
+    FILE *f = popen(line, "r");
+    CHECK(f != NULL);
+    if (fgets(line, sizeof(line), f) != NULL) {
+        us = strtod(line, NULL);
+    }
+    CHECK(pclose(f) == 0);
+    return us;
+}
+
 static void keep_min(double *best, double t)
 {
     *best = *best == 0 || t < *best ? t : *best;
 }
 
 struct numbers {
-    double us, cached, show, floor, floor_held;
+    double us, cached, show, floor, floor_held, rival;
 };
 
 static void measure(struct numbers *n, const struct row *r, const struct sample *s,
@@ -219,6 +258,28 @@ static void measure(struct numbers *n, const struct row *r, const struct sample 
     arena_reset(&keep);
 }
 
+static void print_row(bool json, bool first, const struct row *r, const struct numbers *n)
+{
+    if (!json) {
+        (void)printf("%-10s %8.1f %8.1f %6.3f %8.1f %8.1f %6.3f %8.1f", r->kind, n->us, n->floor,
+                     n->us / n->floor, n->cached, n->floor_held, n->cached / n->floor_held,
+                     n->show);
+        if (n->rival > 0) {
+            (void)printf("   %s %.1f", r->rival, n->rival);
+        }
+        (void)printf("\n");
+        return;
+    }
+    (void)printf("%s\"%s\":{\"us\":%.1f,", first ? "" : ",", r->kind, n->us);
+    if (n->rival > 0) {
+        (void)printf("\"rival\":\"%s\",\"rival_us\":%.1f,", r->rival, n->rival);
+    } else {
+        (void)printf("\"rival\":null,\"rival_us\":null,");
+    }
+    (void)printf("\"floor_us\":%.1f,\"cached_us\":%.1f,\"cached_floor_us\":%.1f,\"show_us\":%.1f}",
+                 n->floor, n->cached, n->floor_held, n->show);
+}
+
 int main(int argc, char **argv)
 {
     bool json = argc > 2 && strcmp(argv[1], "--json") == 0;
@@ -244,19 +305,11 @@ int main(int argc, char **argv)
             continue;
         }
         measure(&n, r, &s, sig);
+        n.rival = rival_us(root, r);
         if (!any) {
             cold = cold_ms(root, r);
         }
-        if (json) {
-            (void)printf(
-                "%s\"%s\":{\"us\":%.1f,\"rival\":null,\"rival_us\":null,\"floor_us\":%.1f,"
-                "\"cached_us\":%.1f,\"cached_floor_us\":%.1f,\"show_us\":%.1f}",
-                any ? "," : "", r->kind, n.us, n.floor, n.cached, n.floor_held, n.show);
-        } else {
-            (void)printf("%-10s %8.1f %8.1f %6.3f %8.1f %8.1f %6.3f %8.1f\n", r->kind, n.us,
-                         n.floor, n.us / n.floor, n.cached, n.floor_held, n.cached / n.floor_held,
-                         n.show);
-        }
+        print_row(json, !any, r, &n);
         any = true;
         arena_reset(&a);
     }
