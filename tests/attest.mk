@@ -6,4 +6,9 @@ $(B)/tests/attest-vectors: $(B)/tests/attest_vectors.o $(B)/libsouk.a
 attest-vectors: $(B)/tests/attest-vectors
 	@if [ -d $(VECTORS) ]; then $< $(VECTORS); else \
 	    echo "SKIP attest-vectors: no samples in $(VECTORS)"; fi
-.PHONY: attest-vectors
+# make attest-diff      the same samples and N mutations of each beside dcap-qvl (make rivals-intel)
+attest-diff: $(B)/souk
+	@if [ -d $(VECTORS) ] && [ -x build/rivals/release/rival-intel ]; then \
+	    python3 tests/attest_diff.py $(B)/souk build/rivals/release/rival-intel $(VECTORS) $(N); else \
+	    echo "SKIP attest-diff: needs $(VECTORS) and make rivals-intel"; fi
+.PHONY: attest-vectors attest-diff

@@ -61,7 +61,7 @@ fn main() {
             for line in std::io::stdin().lock().lines() {
                 match ring::verify(&fs::read(line.unwrap()).unwrap(), &c, now) {
                     Ok(r) => println!("{}", r.status),
-                    Err(e) => println!("refused: {e:#}"),
+                    Err(e) => println!("refused: {}", format!("{e:#}").replace(char::is_whitespace, " ")),
                 }
             }
         }
