@@ -46,7 +46,7 @@ class Market:
         names = [("XS", 300), ("S", 1200), ("M", 3600), ("L", 10800), ("XL", 36000), ("flash", 1)]
         with open(genesis, "w", encoding="utf-8") as f:
             json.dump({"categories": [{"name": n, "description": '""', "workClockTimeRef": s} for n, s in names]}, f)
-        ports = [a for s in ("node", "store", "gateway", "market", "sms", "scheduler") for a in (f"--{s}-port", "0")]
+        ports = [a for s in ("node", "store", "gateway", "market", "sms", "scheduler", "compass") for a in (f"--{s}-port", "0")]
         self.up_process = self.spawn("up", "--state", self.state, "--tee", "simulated", "--workers", str(workers),
                                      "--slots", str(slots), "--genesis", genesis, "--log-level", "info", "--json", *ports, *more,
                                      stdout=subprocess.PIPE)

@@ -36,6 +36,7 @@ int cmd_scheduler(int argc, char **argv);
 int cmd_worker(int argc, char **argv);
 int cmd_store(int argc, char **argv);
 int cmd_account(int argc, char **argv);
+int cmd_compass(int argc, char **argv);
 int cmd_claim(int argc, char **argv);
 int cmd_receipt(int argc, char **argv);
 int cmd_rent(int argc, char **argv);

@@ -16,6 +16,7 @@ const struct command commands[] = {
     {"image",       "pack an application into an image, show it, verify it", cmd_image},
     {"node",        "the chain: blocks, pool and Ethereum JSON-RPC", cmd_node},
     {"up",          "start a whole market on this machine", cmd_up},
+    {"compass",     "tell where workerpools answer", cmd_compass},
     {"account",     "an account's escrow and reputation", cmd_account},
     {"app",         "offer applications", cmd_app},
     {"claim",       "money back for a task that nobody finished", cmd_claim},

@@ -42,6 +42,8 @@ static const struct opt table[] = {
     S("market-port",  OPT_U64,  market_port, .arg = "PORT", .def = "3050", .max = 65535, .help = "order book"),
     S("sms-port",     OPT_U64,  sms_port, .arg = "PORT", .def = "13350", .max = 65535, .help = "secret manager"),
     S("scheduler-port", OPT_U64, scheduler_port, .arg = "PORT", .def = "13000", .max = 65535, .help = "scheduler of this machine's workerpool"),
+    S("compass-port", OPT_U64,  compass_port, .arg = "PORT", .def = "8069", .max = 65535, .help = "compass: tells clients where workerpools answer"),
+    S("announce",     OPT_LIST, announce, .arg = "ADDRESS=URL", .help = "another workerpool that the compass tells of; may be repeated"),
     S("workers",      OPT_U64,  workers, .arg = "N", .def = "1", .max = 16, .help = "workers of this machine's workerpool"),
     S("slots",        OPT_U64,  slots,   .arg = "N", .def = "2", .min = 1, .max = 64, .help = "tasks that one worker runs at a time"),
     S("liars",        OPT_U64,  liars,   .arg = "N", .def = "0", .max = 16, .help = "the last N workers contribute wrong results (for demonstrations)"),
@@ -90,6 +92,10 @@ static rc check_settings(struct up *u, struct err *e)
     if (strcmp(s->tee, "none") != 0 && strcmp(s->tee, "simulated") != 0) {
         return err_set(e, RC_CODE_MALFORMED, "--tee: '%.40s' is neither none nor simulated",
                        s->tee);
+    }
+    if (s->announce.n > UP_ANNOUNCED_MAX) {
+        return err_set(e, RC_CODE_MALFORMED, "--announce: %d workerpools at most",
+                       UP_ANNOUNCED_MAX);
     }
     if (s->liars > s->workers) {
         return err_set(e, RC_CODE_MALFORMED, "--liars: more than --workers");
@@ -239,6 +245,20 @@ static rc start_scheduler(struct up *u, const char *node, const char *sms, struc
     return start(u, e);
 }
 
+static rc start_compass(struct up *u, const char *scheduler, struct err *e)
+{
+    struct up_service *s = add(u, "compass", "compass");
+    up_arg(s, "--listen", at(u, u->set.compass_port));
+    up_arg(s, "--chain-id", number(u, u->set.chain_id));
+    if (scheduler != NULL) {
+        up_arg(s, "--pool", up_fmt(u, "%s=%s", u->workerpool, scheduler));
+    }
+    for (size_t i = 0; i < MIN(u->set.announce.n, (size_t)UP_ANNOUNCED_MAX); i++) {
+        up_arg(s, "--pool", u->set.announce.v[i]);
+    }
+    return start(u, e);
+}
+
 struct urls {
     const char *node, *store, *gateway, *sms, *scheduler;
 };
@@ -281,10 +301,11 @@ static rc start_all(struct up *u, struct err *e)
     TRY(start_market(u, url.node, e));
     TRY(make_pool(u, url.node, e));
     if (u->set.idle_pool) {
-        return RC_OK;
+        return start_compass(u, NULL, e);
     }
     TRY(start_scheduler(u, url.node, url.sms, e));
     url.scheduler = last_ready(u, 0);
+    TRY(start_compass(u, url.scheduler, e));
     for (uint64_t i = 1; i <= u->set.workers; i++) {
         TRY(start_worker(u, i, &url, e));
     }

@@ -164,7 +164,8 @@ static const char *ready_of(const struct up *u, const char *name)
 
 rc up_write_summary(struct up *u, struct err *e)
 {
-    static const char *const services[] = {"node", "store", "market", "sms", "scheduler"};
+    static const char *const services[] = {"node", "store",     "market",
+                                           "sms",  "scheduler", "compass"};
     char when[CLOCK_TEXT_MAX];
     JSON_FREE *o =
         json_pack("{s:i, s:I, s:s, s:s, s:s, s:s}", "pid", (int)getpid(), "chainId",

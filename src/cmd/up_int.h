@@ -11,16 +11,17 @@
 #include "io/opts.h"
 #include "io/proc.h"
 
-enum { UP_SERVICES_MAX = 24, UP_ARGS_MAX = 48 };
+enum { UP_SERVICES_MAX = 24, UP_ARGS_MAX = 48, UP_ANNOUNCED_MAX = 16 };
 
 struct up_settings {
     const char *state, *host, *rules, *tee, *policy, *genesis;
     const char *hub, *token, *app_registry, *dataset_registry, *workerpool_registry, *owner;
     const char *log_level;
     uint64_t chain_id, block_ms, base_fee;
-    uint64_t node_port, store_port, gateway_port, market_port, sms_port, scheduler_port;
+    uint64_t node_port, store_port, gateway_port, market_port, sms_port, scheduler_port,
+        compass_port;
     uint64_t workers, slots, liars;
-    struct opt_list fund;
+    struct opt_list fund, announce;
     bool dev, idle_pool, json;
 };
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whole lives of deals and tasks, money to the unit. */
+#include "crypto/keccak.h"
+#include "encoding/hex.h"
 #include "tests/poco_fixture.h"
 
 static const struct hash right = {{1, 2, 3}}, wrong = {{9}};
@@ -251,8 +253,49 @@ static void the_hub_refuses_the_unknown(void)
     market_close(&m);
 }
 
+/* keccak256(member ‖ base), as a mapping's member lies. */
+static struct hash member_slot(struct address a, const char *base)
+{
+    struct hash member = {0}, b = {0};
+    memcpy(member.b + 12, a.b, sizeof(a.b));
+    CHECK(rc_ok(hex_parse_hash(&b, base)));
+    return keccak256_2(BYTES_OF(member.b), BYTES_OF(b.b));
+}
+
+#define HUB_STORAGE "0x5862653c6982c162832160cf30593645e8487b257e44d77cdd6b51eee2651b"
+
+static void storage_slots_of_mappings(void)
+{
+    struct market m;
+    struct hash value = {.b = {[31] = 77}}, nine = {.b = {[31] = 9}}, got;
+    struct hash live = member_slot(RITA,
+                                   "0x52c63247e1f47db19d5ce0460030c497f067ca4cebf71ba98eead"
+                                   "abe20bace00");
+    market_open(&m, RULES_6_1);
+    m.env.dev = true;
+    CHECK(rc_ok(poco_slot_set(m.state, m.config.token, live, value)));
+    CHECK(rc_ok(poco_slot_get(m.state, m.config.token, live, &got)) &&
+          memcmp(got.b, value.b, sizeof(got.b)) == 0);
+    abi_put_address(begin(&m, METHOD_token_balanceOf, 1), RITA);
+    CHECK(applied(&m, RITA, m.config.token) && num(&m, 0) == 77);
+
+    /* A stake set by its slot leaves the locked half alone; a score has a record of its own. */
+    CHECK(rc_ok(poco_slot_set(m.state, m.config.hub, member_slot(RITA, HUB_STORAGE "08"), value)));
+    CHECK(rc_ok(poco_slot_set(m.state, m.config.hub, member_slot(RITA, HUB_STORAGE "12"), value)));
+    abi_put_address(begin(&m, METHOD_hub_viewAccount, 1), RITA);
+    CHECK(applied(&m, RITA, m.config.hub) && num(&m, 0) == 77 && num(&m, 1) == 0);
+    abi_put_address(begin(&m, METHOD_hub_viewScore, 1), RITA);
+    CHECK(applied(&m, RITA, m.config.hub) && num(&m, 0) == 77);
+
+    /* Other contracts and plain numbers have no such slots. */
+    CHECK(poco_slot_set(m.state, RITA, live, value).code == RC_CODE_NOT_FOUND);
+    CHECK(poco_slot_set(m.state, m.config.token, nine, value).code == RC_CODE_NOT_FOUND);
+    market_close(&m);
+}
+
 int main(void)
 {
+    storage_slots_of_mappings();
     one_rent();
     a_liar_loses();
     nobody_works();

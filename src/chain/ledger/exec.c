@@ -120,7 +120,8 @@ rc exec_message(struct state *s, const struct place *p, const struct call *c, st
                            .state = s,
                            .arena = a,
                            .recover = p->sigs != NULL ? sigs_recover : NULL,
-                           .recover_ctx = p->sigs};
+                           .recover_ctx = p->sigs,
+                           .dev = p->dev};
     struct result res = {0};
     enum outcome how = poco_apply(&env, c, &res);
     if (how == OUT_FAULT) {

@@ -463,7 +463,8 @@ struct place next_place(const struct ledger *l, uint64_t now_s)
                           .gas_limit = ledger_gas_limit(l),
                           .base_fee = ledger_base_fee(l),
                           .coinbase = dev_coinbase(l, l->genesis.coinbase),
-                          .sigs = l->sigs};
+                          .sigs = l->sigs,
+                          .dev = l->dev != NULL};
 }
 
 bool ledger_has_work(const struct ledger *l)

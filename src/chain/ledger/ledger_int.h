@@ -192,6 +192,7 @@ struct place {
     struct u256 base_fee;
     struct address coinbase;
     struct sigs *sigs; /* NULL: every signature is recovered where it is met */
+    bool dev;          /* a development node's */
 };
 
 struct done {

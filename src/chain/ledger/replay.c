@@ -102,7 +102,8 @@ static rc execute(struct ledger *l, struct replay_block *b, struct err *e)
                       .gas_limit = b->header.gas_limit,
                       .base_fee = b->header.base_fee,
                       .coinbase = b->header.miner,
-                      .sigs = l->sigs};
+                      .sigs = l->sigs,
+                      .dev = l->cfg.dev};
     maker_begin(l->maker, &p, b->header.extra);
     for (size_t i = 0; i < b->n; i++) {
         const char *why = "";

@@ -28,6 +28,7 @@ struct poco_env {
     struct arena *arena;  /* of the call: results and logs live there */
     poco_recover recover; /* NULL: secp256k1 itself */
     void *recover_ctx;
+    bool dev; /* storage slots may have been set from outside */
 };
 
 struct call {

@@ -264,6 +264,12 @@ enum hub_record {
 
 struct key hub_key(enum hub_record which);
 
+/* Storage slots of the reference contracts (slot.c, slot_map.c). */
+struct hash slot_hub(uint8_t n); /* the n-th of the hub's storage */
+struct key slot_waiting_key(struct address contract, struct hash slot);
+/* Development nodes, before a record is read: what was set by its slot becomes part of it. */
+enum outcome slot_settle(struct frame *f, const struct key *k);
+
 enum outcome chain_get(struct frame *f, struct chain *c);
 enum outcome settings_get(struct frame *f, const struct settings **s);
 enum outcome settings_put(struct frame *f, const struct settings *s);

@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Storage slots of the reference contracts that mean something here, for development nodes and the
- * tools written against them: what eth_getStorageAt shows and a test chain may set. Mappings are
- * hashed in the reference, so a slot is found by trying the accounts that the state knows; only what
- * can be computed backwards is served. SPEC poco 1, reference-chain 5. */
+ * tools written against them: what eth_getStorageAt shows and a test chain may set. The slots of
+ * mappings are hashes: slot_map.c. SPEC poco 1, reference-chain 5. */
 #include "chain/poco/poco_int.h"
 
 /* keccak256("iexec.poco.storage.PocoStorage") as ERC-7201 has it. */
 static const struct hash base = {{0x58, 0x62, 0x65, 0x3c, 0x69, 0x82, 0xc1, 0x62, 0x83, 0x21, 0x60,
                                   0xcf, 0x30, 0x59, 0x36, 0x45, 0xe8, 0x48, 0x7b, 0x25, 0x7e, 0x44,
                                   0xd7, 0x7c, 0xdd, 0x6b, 0x51, 0xee, 0xe2, 0x65, 0x1b, 0x00}};
+
+struct hash slot_hub(uint8_t n)
+{
+    struct hash h = base;
+    h.b[31] = n;
+    return h;
+}
 
 enum hub_slot {
     SLOT_APP_REGISTRY = 0,
@@ -111,7 +117,36 @@ static enum outcome slot_write(struct frame *f, uint8_t n, struct hash v, bool *
     return settings_put(f, &w);
 }
 
-/* Runs one access on a hub's slot outside of any call. */
+/* A member of a mapping: its slot is a hash, so that one below 2^64 is none. */
+static bool is_member(struct hash slot)
+{
+    static const uint8_t zero[24];
+    return memcmp(slot.b, zero, sizeof(zero)) != 0;
+}
+
+/* The value waits, and shows as it was set, until the record that it belongs to is looked at. */
+static enum outcome waiting_access(struct frame *f, struct hash slot, struct hash *v, bool write,
+                                   bool *known)
+{
+    struct state *s = f->run->env->state;
+    struct key k = slot_waiting_key(f->self, slot);
+    struct bytes b;
+    if (write) {
+        state_put(s, (struct bytes){k.b, k.n}, BYTES_OF(v->b));
+        *known = true;
+        return OUT_APPLIED;
+    }
+    rc r = state_get(s, (struct bytes){k.b, k.n}, &b);
+    *known = rc_ok(r) && b.n == sizeof(v->b);
+    if (*known) {
+        memcpy(v->b, b.p, b.n);
+    }
+    return rc_ok(r) || r.code == RC_CODE_NOT_FOUND
+               ? OUT_APPLIED
+               : call_fault(f, "a storage slot in the state cannot be read");
+}
+
+/* Runs one access on a slot of hub or token outside of any call. */
 static rc access_slot(struct state *s, struct address of, struct hash slot, struct hash *value,
                       bool write)
 {
@@ -122,11 +157,13 @@ static rc access_slot(struct state *s, struct address of, struct hash slot, stru
     struct frame f = {.run = &run, .self = of};
     bool known = false;
     enum outcome o = chain_get(&f, &run.chain);
-    bool hub = o == OUT_APPLIED && address_eq(of, run.chain.hub) &&
-               memcmp(slot.b, base.b, sizeof(slot.b) - 1) == 0;
-    if (hub) {
+    bool hub = o == OUT_APPLIED && address_eq(of, run.chain.hub);
+    bool token = o == OUT_APPLIED && address_eq(of, run.chain.token);
+    if (hub && memcmp(slot.b, base.b, sizeof(slot.b) - 1) == 0) {
         o = write ? slot_write(&f, slot.b[31], *value, &known)
                   : slot_read(&f, slot.b[31], value, &known);
+    } else if ((hub || token) && is_member(slot)) {
+        o = waiting_access(&f, slot, value, write, &known);
     }
     arena_reset(&arena);
     if (o != OUT_APPLIED) {

@@ -49,6 +49,9 @@ void key_hash(struct key *k, struct hash h)
 enum outcome st_get(struct frame *f, const struct key *k, struct bytes *value)
 {
     DO(gas_charge(f, GAS_READ));
+    if (f->run->env->dev) {
+        DO(slot_settle(f, k));
+    }
     rc r = state_get(f->run->env->state, (struct bytes){k->b, k->n}, value);
     if (rc_ok(r)) {
         return OUT_APPLIED;

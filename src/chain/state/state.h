@@ -14,6 +14,7 @@
 enum state_table {
     STATE_ACCOUNT = 1,       /* address -> nonce 8 ‖ balance 32: native coin */
     STATE_DEV_CODE = 2,      /* address -> code that a development node was told */
+    STATE_DEV_SLOT = 3,      /* contract ‖ slot -> value that waits on a development node */
     STATE_HUB = 16,          /* u8 which -> singletons: configuration, settings, supply, counters */
     STATE_BALANCE = 17,      /* u8 contract ‖ address -> hub: stake ‖ locked; token: balance */
     STATE_ALLOWANCE = 18,    /* u8 contract ‖ owner ‖ spender -> amount */
