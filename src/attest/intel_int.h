@@ -189,6 +189,42 @@ struct intel_parsed {
 /* Claims of the PCK certificate: machine, FMSPC, PCEID, SVNs. intel.c */
 void intel_claims_pck(struct attest_ctx *c, const struct pck_info *pck);
 
+/* One verification on its way through the links. */
+enum { INTEL_ROOTS_MAX = 16 };
+
+#define INTEL_FETCH "fetch it from the vendor's provisioning service or your cloud's cache"
+
+struct intel_root {
+    struct pubkey key;
+    struct bytes subject; /* empty: a key alone */
+    const char *name;
+    const struct x509 *cert; /* the anchor's certificate, when it is one */
+    bool builtin;
+};
+
+struct intel_job {
+    struct attest_ctx *c;
+    struct intel_parsed *p;
+    const struct intel_store *store;
+    struct intel_root root[INTEL_ROOTS_MAX];
+    size_t n_root;
+    const struct intel_root *trusted; /* the one that the chain ends in */
+    struct intel_cert *leaf, *ca;
+    const struct intel_crl *root_crl; /* verified already: it is asked twice */
+    bool crypto_ok;                   /* signature and chain hold so far */
+};
+
+const char *intel_name_of(struct attest_ctx *c, struct bytes name); /* printable common name */
+void intel_collect_roots(struct intel_job *j);
+bool intel_root_named(const struct intel_root *r, struct bytes name);
+
+/* The link chain; leaves j->ca and j->trusted where it found them. intel_chain.c */
+bool intel_check_chain(struct intel_job *j);
+
+/* Is x on its issuer's list? `what` is the list's name in messages. */
+void intel_check_revoked(struct intel_job *j, const struct intel_cert *x,
+                         const struct pubkey *issuer_key, const char *what);
+
 /* The links signature, binding, chain, revocation, freshness and TCB. intel_verify.c */
 void intel_verify(struct attest_ctx *c);
 

@@ -1,88 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* intel_verify.c - the links of an SGX or TDX quote. Certificates are linked by issuer and subject,
- * never by position, and end at a pinned key, never at the root that came along.
- * SPEC attestation 1.2 */
+/* intel_verify.c - the links of an SGX or TDX quote: signatures, TCB and policy here, chain and
+ * revocation in intel_chain.c. SPEC attestation 1.2 */
 #include "attest/intel_int.h"
 
-enum { ROOTS_MAX = 16, TRIES_MAX = 6 /* signature checks spent on equally named issuers */ };
-
-#define FETCH "fetch it from the vendor's provisioning service or your cloud's cache"
-
-struct root {
-    struct pubkey key;
-    struct bytes subject; /* empty: a key alone */
-    const char *name;
-    const struct x509 *cert; /* the anchor's certificate, when it is one */
-    bool builtin;
-};
-
-struct job {
-    struct attest_ctx *c;
-    struct intel_parsed *p;
-    const struct intel_store *store;
-    struct root root[ROOTS_MAX];
-    size_t n_root;
-    const struct root *trusted; /* the one that the chain ends in */
-    struct intel_cert *leaf, *ca;
-    const struct intel_crl *root_crl; /* verified already: it is asked twice */
-    bool crypto_ok;                   /* signature and chain hold so far */
-};
-
-static const char *name_of(struct attest_ctx *c, struct bytes name)
-{
-    struct bytes cn = x509_name_attr(name, BYTES_LIT("\x55\x04\x03"));
-    char text[65];
-    size_t n = MIN(cn.n, sizeof(text) - 1);
-    for (size_t i = 0; i < n; i++) {
-        text[i] = cn.p[i] >= 0x20 && cn.p[i] < 0x7f ? (char)cn.p[i] : '?';
-    }
-    text[n] = '\0';
-    return attest_textf(c, "%s", n > 0 ? text : "(no common name)");
-}
-
-static void collect_roots(struct job *j)
-{
-    struct attest_ctx *c = j->c;
-    if (!c->in->no_builtin_roots) {
-        j->root[j->n_root++] = (struct root){
-            .key = intel_root_key,
-            .name = "Intel SGX Root CA",
-            .builtin = true,
-        };
-    }
-    size_t i = 0;
-    for (const struct attest_anchor *a = attest_anchor_next(c, &i); a != NULL;
-         a = attest_anchor_next(c, &i)) {
-        const char *why = NULL;
-        struct root r = {.name = a->name != NULL ? a->name : "the caller's anchor"};
-        struct x509 *x = ARENA_NEW(c->a, struct x509);
-        if (j->n_root == ROOTS_MAX || x == NULL) {
-            break;
-        }
-        if (a->type == ATTEST_ANCHOR_CERT && rc_ok(x509_parse(x, a->data, &why))) {
-            r.key = x->key;
-            r.subject = x->subject;
-            r.cert = x;
-        } else if (a->type == ATTEST_ANCHOR_KEY) {
-            (void)!rc_ok(x509_parse_spki(&r.key, a->data, &why));
-        }
-        if (r.key.kind == PK_P256) {
-            j->root[j->n_root++] = r;
-        }
-    }
-}
-
-static bool root_named(const struct root *r, struct bytes name)
-{
-    if (r->builtin) {
-        return intel_named(name, "Intel SGX Root CA");
-    }
-    return r->subject.n == 0 || bytes_eq(r->subject, name);
-}
+enum { TRIES_MAX = 6 /* signature checks spent on PCK certificates given */ };
 
 /* Signatures inside the quote. */
 
-static void check_quote_signature(struct job *j)
+static void check_quote_signature(struct intel_job *j)
 {
     const struct intel_quote *q = &j->p->q;
     struct pubkey key = {.kind = PK_P256, .point = q->att_key};
@@ -97,7 +22,7 @@ static void check_quote_signature(struct job *j)
     }
 }
 
-static void check_binding(struct job *j)
+static void check_binding(struct intel_job *j)
 {
     const struct intel_quote *q = &j->p->q;
     uint8_t want[64] = {0}, text[64 + 65535];
@@ -124,7 +49,7 @@ static rc qe_signed_by(const struct intel_quote *q, const struct pubkey *key)
 
 /* A quote that names its platform alone (types 1 to 3) needs the PCK certificate from outside: the
  * one whose key signed the QE report is the right one. */
-static void find_leaf(struct job *j)
+static void find_leaf(struct intel_job *j)
 {
     struct attest_ctx *c = j->c;
     const char *why = NULL;
@@ -153,7 +78,7 @@ static void find_leaf(struct job *j)
                          .reason = "nothing shows who signed the quoting enclave's report");
 }
 
-static void check_signature(struct job *j)
+static void check_signature(struct intel_job *j)
 {
     struct attest_ctx *c = j->c;
     check_quote_signature(j);
@@ -172,250 +97,9 @@ static void check_signature(struct job *j)
                 "its report signed by the platform's PCK key");
 }
 
-/* The chain. */
-
-/* The two encodings of Intel's root certificate: known to be signed by themselves. */
-static bool known_root(struct bytes der)
-{
-    static const uint8_t known[2][32] = {
-        {0x44, 0xa0, 0x19, 0x6b, 0x2b, 0x99, 0xf8, 0x89, 0xb8, 0xe1, 0x49,
-         0xe9, 0x5b, 0x80, 0x7a, 0x35, 0x0e, 0x74, 0x24, 0x96, 0x43, 0x99,
-         0xe8, 0x85, 0xa7, 0xcb, 0xb8, 0xcc, 0xfa, 0xb6, 0x74, 0xd3},
-        {0xfc, 0x64, 0xf8, 0x07, 0x6d, 0x79, 0xa4, 0xfe, 0xe9, 0xd1, 0xd4,
-         0x73, 0xd7, 0x4c, 0x89, 0xeb, 0x8d, 0x8f, 0xd5, 0x5c, 0x5a, 0xba,
-         0xfe, 0xab, 0xeb, 0xa7, 0x36, 0x6d, 0x20, 0x42, 0x94, 0x04},
-    };
-    uint8_t digest[64];
-    pk_digest(digest, PK_SHA256, der);
-    return memcmp(digest, known[0], 32) == 0 || memcmp(digest, known[1], 32) == 0;
-}
-
-/* A root certificate inside the quote adds nothing to a pinned key, but one that contradicts itself
- * is not passed over. */
-static void check_enclosed_roots(struct job *j)
-{
-    struct attest_ctx *c = j->c;
-    for (size_t i = 0; i < j->p->n_enclosed; i++) {
-        const struct x509 *x = &j->p->store.cert[i]->x;
-        if (!bytes_eq(x->issuer, x->subject) ||
-            bytes_eq(j->p->store.cert[i]->signer.point, x->key.point) || known_root(x->der)) {
-            continue;
-        }
-        rc r = x509_signed_by(x, &x->key);
-        if (r.code == RC_CODE_MALFORMED) {
-            (void)attest_fail(c, ATTEST_FORMAT, .code = "certificate-key",
-                              .subject = name_of(c, x->subject),
-                              .reason =
-                                  "a certificate in the quote has a key or signature that is "
-                                  "none");
-        } else if (!rc_ok(r)) {
-            (void)attest_fail(
-                c, ATTEST_CHAIN, .code = "root-signature", .subject = name_of(c, x->subject),
-                .reason = "the root certificate in the quote is not signed by itself");
-        }
-    }
-}
-
-/* The certificate authority that issued x: by name and signature. When several have the name, one
- * that is valid at the time is preferred. *fault: why the best candidate failed. */
-static struct intel_cert *find_issuer(struct job *j, struct intel_cert *x, const char **fault)
-{
-    struct intel_cert *ca;
-    int tries = 0;
-    *fault = NULL;
-    for (int pass = 0; pass < 2; pass++) {
-        for (size_t i = 0; (ca = intel_cert_at(j->store, i)) != NULL; i++) {
-            if (ca == x || !bytes_eq(x->x.issuer, ca->x.subject) ||
-                intel_valid_at(&ca->x, j->c->in->now) != (pass == 0)) {
-                continue;
-            }
-            const char *why = x509_issuer_fault(&x->x, &ca->x, 0);
-            if (why == NULL && tries++ < TRIES_MAX && intel_cert_signed_by(x, &ca->x.key)) {
-                return ca;
-            }
-            if (*fault == NULL) {
-                *fault = why != NULL ? why : "its signature is not by the issuer's key";
-            }
-        }
-    }
-    return NULL;
-}
-
-static const struct root *find_root(struct job *j, struct intel_cert *x)
-{
-    for (size_t i = 0; i < j->n_root; i++) {
-        if (root_named(&j->root[i], x->x.issuer) && intel_cert_signed_by(x, &j->root[i].key)) {
-            return &j->root[i];
-        }
-    }
-    return NULL;
-}
-
-/* Root certificates that came along add nothing to a pinned key, but one that contradicts itself or
- * the time is not passed over. */
-static void check_root_certs(struct job *j)
-{
-    struct attest_ctx *c = j->c;
-    struct intel_cert *x, *best = NULL;
-    const struct root *r = j->trusted;
-    if (r->cert != NULL) {
-        attest_window(c, true, r->name, r->cert->not_before, r->cert->not_after);
-        return;
-    }
-    for (size_t i = 0; (x = intel_cert_at(j->store, i)) != NULL; i++) {
-        if (!bytes_eq(x->x.subject, j->ca->x.issuer) || !bytes_eq(x->x.key.point, r->key.point)) {
-            continue;
-        }
-        if (best == NULL ||
-            (!intel_valid_at(&best->x, c->in->now) && intel_valid_at(&x->x, c->in->now))) {
-            best = x;
-        }
-    }
-    if (best == NULL) {
-        return;
-    }
-    const char *fault = x509_issuer_fault(&j->ca->x, &best->x, 1);
-    if (fault != NULL) {
-        (void)attest_fail(c, ATTEST_CHAIN, .code = "root-certificate", .reason = fault,
-                          .subject = name_of(c, best->x.subject));
-    }
-    attest_window(c, true, "root CA certificate", best->x.not_before, best->x.not_after);
-}
-
-static bool fail_chain(struct job *j, const char *code, const struct intel_cert *x,
-                       const char *reason)
-{
-    return attest_fail(j->c, ATTEST_CHAIN, .code = code, .reason = reason,
-                       .subject = name_of(j->c, x->x.subject),
-                       .fix = "refuse it: genuine quotes lead to the vendor's root");
-}
-
-/* x's issuer is no anchor: is it another root, or a signature that does not fit? */
-static bool fail_root(struct job *j, struct intel_cert *x)
-{
-    struct attest_ctx *c = j->c;
-    const char *fault;
-    const struct intel_cert *other = find_issuer(j, x, &fault);
-    if (j->n_root == 0) {
-        return attest_fail(c, ATTEST_CHAIN, .code = "no-anchor",
-                           .reason = "no trust anchor is given and the built-in roots are off",
-                           .fix = "give the root's certificate as an anchor");
-    }
-    if (other != NULL) {
-        return fail_chain(j, "untrusted-root", other,
-                          attest_textf(c, "the chain ends in a root that is not trusted: %s",
-                                       name_of(c, other->x.subject)));
-    }
-    return fail_chain(
-        j, "chain-signature", x,
-        attest_textf(c, "%s is not signed by a trusted root", name_of(c, x->x.subject)));
-}
-
-static bool check_chain(struct job *j)
-{
-    struct attest_ctx *c = j->c;
-    const char *fault;
-    if (!intel_named(j->leaf->x.subject, "Intel SGX PCK Certificate") || j->leaf->x.is_ca ||
-        j->leaf->x.unknown_critical) {
-        return fail_chain(j, "pck-certificate", j->leaf, "the leaf is not a PCK certificate");
-    }
-    check_enclosed_roots(j);
-    attest_window(c, true, "PCK certificate", j->leaf->x.not_before, j->leaf->x.not_after);
-    j->ca = find_issuer(j, j->leaf, &fault);
-    if (j->ca == NULL && fault == NULL && j->p->store.n_cert > 1 && j->p->q.cert_type == 5) {
-        return fail_chain(j, "chain-names", j->leaf,
-                          attest_textf(c, "no certificate of %s in the quote's chain",
-                                       name_of(c, j->leaf->x.issuer)));
-    }
-    if (j->ca == NULL && fault == NULL) {
-        return attest_missing(c, ATTEST_CHAIN, .code = "issuer-missing",
-                              .reason = attest_textf(c, "the certificate of %s is missing",
-                                                     name_of(c, j->leaf->x.issuer)),
-                              .fix = FETCH);
-    }
-    if (j->ca == NULL) {
-        return fail_chain(j, "chain-signature", j->leaf,
-                          attest_textf(c, "PCK certificate: %s", fault));
-    }
-    if (!intel_named(j->ca->x.subject, "Intel SGX PCK Platform CA") &&
-        !intel_named(j->ca->x.subject, "Intel SGX PCK Processor CA")) {
-        return fail_chain(j, "issuer-name", j->ca, "the PCK certificate's issuer is no PCK CA");
-    }
-    attest_window(c, true, name_of(c, j->ca->x.subject), j->ca->x.not_before, j->ca->x.not_after);
-    j->trusted = find_root(j, j->ca);
-    if (j->trusted == NULL) {
-        return fail_root(j, j->ca);
-    }
-    check_root_certs(j);
-    attest_pass(
-        c, ATTEST_CHAIN,
-        attest_textf(c, "PCK certificate, %s, %s", name_of(c, j->ca->x.subject), j->trusted->name));
-    return c->v->line[ATTEST_CHAIN].state == ATTEST_OK;
-}
-
-/* Revocation. */
-
-/* The issuer's list that is best at the time: valid rather than not, then the newest. */
-static struct intel_crl *find_crl(struct job *j, struct bytes issuer, const struct pubkey *key,
-                                  bool *bad_signature)
-{
-    struct intel_crl *crl, *best = NULL;
-    int64_t now = j->c->in->now;
-    int tries = 0;
-    *bad_signature = false;
-    for (int pass = 0; pass < 2 && best == NULL; pass++) {
-        for (size_t i = 0; (crl = intel_crl_at(j->store, i)) != NULL; i++) {
-            bool valid = crl->crl.this_update <= now && now <= crl->crl.next_update;
-            if (!bytes_eq(crl->crl.issuer, issuer) || valid != (pass == 0) ||
-                (best != NULL && best->crl.this_update >= crl->crl.this_update)) {
-                continue;
-            }
-            if (tries++ < TRIES_MAX && intel_crl_signed_by(crl, key)) {
-                best = crl;
-            } else {
-                *bad_signature = true;
-            }
-        }
-    }
-    return best;
-}
-
-/* Is x on its issuer's list? `what` is the list's name in messages. */
-static void check_revoked(struct job *j, const struct intel_cert *x,
-                          const struct pubkey *issuer_key, const char *what)
-{
-    struct attest_ctx *c = j->c;
-    bool bad = false, by_root = issuer_key == &j->trusted->key;
-    const struct intel_crl *crl =
-        by_root && j->root_crl != NULL ? j->root_crl : find_crl(j, x->x.issuer, issuer_key, &bad);
-    j->root_crl = by_root ? crl : j->root_crl;
-    if (crl == NULL && bad) {
-        (void)attest_fail(c, ATTEST_REVOCATION, .code = "crl-signature", .subject = what,
-                          .reason = attest_textf(c, "the revocation list of %s is not signed by it",
-                                                 name_of(c, x->x.issuer)),
-                          .fix = FETCH);
-        return;
-    }
-    if (crl == NULL) {
-        (void)attest_missing(c, ATTEST_REVOCATION, .code = "crl-missing", .subject = what,
-                             .reason =
-                                 attest_textf(c, "no revocation list of %s among the collateral",
-                                              name_of(c, x->x.issuer)),
-                             .fix = FETCH);
-        return;
-    }
-    attest_window(c, false, what, crl->crl.this_update, crl->crl.next_update);
-    if (x509_crl_has(&crl->crl, x->x.serial)) {
-        (void)attest_fail(c, ATTEST_REVOCATION, .code = "revoked", .subject = what,
-                          .reason = attest_textf(c, "%s was revoked by %s",
-                                                 name_of(c, x->x.subject), name_of(c, x->x.issuer)),
-                          .fix = "use another machine");
-    }
-}
-
 /* TCB info and enclave identity. */
 
-static struct intel_cert *find_tcb_signer(struct job *j)
+static struct intel_cert *find_tcb_signer(struct intel_job *j)
 {
     struct intel_cert *x, *best = NULL;
     for (size_t i = 0; (x = intel_cert_at(j->store, i)) != NULL; i++) {
@@ -431,22 +115,23 @@ static struct intel_cert *find_tcb_signer(struct job *j)
     return best;
 }
 
-static bool check_tcb_signer(struct job *j, struct intel_cert *x)
+static bool check_tcb_signer(struct intel_job *j, struct intel_cert *x)
 {
     struct attest_ctx *c = j->c;
     if (x == NULL) {
         return attest_missing(c, ATTEST_TCB, .code = "tcb-signer-missing",
-                              .reason = "the TCB signing certificate is missing", .fix = FETCH);
+                              .reason = "the TCB signing certificate is missing",
+                              .fix = INTEL_FETCH);
     }
-    if (!root_named(j->trusted, x->x.issuer) || !intel_cert_signed_by(x, &j->trusted->key) ||
+    if (!intel_root_named(j->trusted, x->x.issuer) || !intel_cert_signed_by(x, &j->trusted->key) ||
         x->x.is_ca || x->x.unknown_critical) {
         return attest_fail(c, ATTEST_TCB, .code = "tcb-signer", .subject = x->item,
                            .reason =
                                "the TCB signing certificate is not issued by the trusted root",
-                           .fix = FETCH);
+                           .fix = INTEL_FETCH);
     }
     attest_window(c, true, "TCB signing certificate", x->x.not_before, x->x.not_after);
-    check_revoked(j, x, &j->trusted->key, "root CA revocation list");
+    intel_check_revoked(j, x, &j->trusted->key, "root CA revocation list");
     return true;
 }
 
@@ -461,7 +146,7 @@ static bool better(int64_t now, int64_t issue, int64_t next, uint64_t eval, int6
     return eval != best_eval ? eval > best_eval : issue > best_issue;
 }
 
-static struct intel_json *find_tcb_info(struct job *j, struct tcb_result *out)
+static struct intel_json *find_tcb_info(struct intel_job *j, struct tcb_result *out)
 {
     struct attest_ctx *c = j->c;
     const struct intel_quote *q = &j->p->q;
@@ -490,19 +175,19 @@ static struct intel_json *find_tcb_info(struct job *j, struct tcb_result *out)
     }
     if (best == NULL && bad != NULL) {
         (void)attest_fail(c, ATTEST_TCB, .code = "tcb-info-malformed", .reason = bad,
-                          .subject = bad_item, .fix = FETCH);
+                          .subject = bad_item, .fix = INTEL_FETCH);
     } else if (best == NULL) {
         (void)attest_missing(
             c, ATTEST_TCB, .code = "tcb-info-missing", .subject = other,
             .reason = attest_textf(c, "no %s TCB info for FMSPC %s among the collateral%s",
                                    q->is_tdx ? "TDX" : "SGX", attest_hex(c, j->p->pck.fmspc),
                                    other != NULL ? "; there is one for another platform" : ""),
-            .fix = FETCH);
+            .fix = INTEL_FETCH);
     }
     return best;
 }
 
-static struct intel_json *find_qe_identity(struct job *j, struct qe_result *out)
+static struct intel_json *find_qe_identity(struct intel_job *j, struct qe_result *out)
 {
     struct attest_ctx *c = j->c;
     const struct intel_quote *q = &j->p->q;
@@ -528,18 +213,18 @@ static struct intel_json *find_qe_identity(struct job *j, struct qe_result *out)
     }
     if (best == NULL && bad != NULL) {
         (void)attest_fail(c, ATTEST_TCB, .code = "qe-identity-malformed", .reason = bad,
-                          .subject = bad_item, .fix = FETCH);
+                          .subject = bad_item, .fix = INTEL_FETCH);
     } else if (best == NULL) {
         (void)attest_missing(c, ATTEST_TCB, .code = "qe-identity-missing", .subject = other,
                              .reason = attest_textf(
                                  c, "no identity of the quoting enclave (%s) among the collateral",
                                  (const char *)want.p),
-                             .fix = FETCH);
+                             .fix = INTEL_FETCH);
     }
     return best;
 }
 
-static bool check_json(struct job *j, struct intel_json *o, const struct intel_cert *signer,
+static bool check_json(struct intel_job *j, struct intel_json *o, const struct intel_cert *signer,
                        const char *what)
 {
     if (intel_json_signed_by(o, &signer->x.key)) {
@@ -547,8 +232,8 @@ static bool check_json(struct job *j, struct intel_json *o, const struct intel_c
     }
     return attest_fail(j->c, ATTEST_TCB, .code = "collateral-signature", .subject = o->item,
                        .reason = attest_textf(j->c, "the %s is not signed by %s: it was changed",
-                                              what, name_of(j->c, signer->x.subject)),
-                       .fix = FETCH);
+                                              what, intel_name_of(j->c, signer->x.subject)),
+                       .fix = INTEL_FETCH);
 }
 
 static void add_advisories(struct attest_ctx *c, const struct advisories *a)
@@ -562,7 +247,7 @@ static void add_advisories(struct attest_ctx *c, const struct advisories *a)
     }
 }
 
-static bool check_module(struct job *j, struct tcb_result *t)
+static bool check_module(struct intel_job *j, struct tcb_result *t)
 {
     struct attest_ctx *c = j->c;
     const struct td_report *td = &j->p->q.td;
@@ -586,7 +271,7 @@ static bool check_module(struct job *j, struct tcb_result *t)
     return true;
 }
 
-static void check_tcb(struct job *j)
+static void check_tcb(struct intel_job *j)
 {
     struct attest_ctx *c = j->c;
     struct tcb_result *t = ARENA_NEW(c->a, struct tcb_result);
@@ -633,7 +318,7 @@ static void check_tcb(struct job *j)
 
 /* What a TD may not be, whatever the policy: attributes that the module's specification reserves, a
  * module that is not the vendor's own, and a service TD that nobody asked for. */
-static void check_td(struct job *j)
+static void check_td(struct intel_job *j)
 {
     struct attest_ctx *c = j->c;
     const struct td_report *t = &j->p->q.td;
@@ -683,12 +368,12 @@ static void check_td(struct job *j)
 void intel_verify(struct attest_ctx *c)
 {
     struct intel_parsed *p = c->parsed;
-    struct job *j = ARENA_NEW(c->a, struct job);
+    struct intel_job *j = ARENA_NEW(c->a, struct intel_job);
     if (j == NULL) {
         (void)attest_fail(c, ATTEST_FORMAT, .code = "memory", .reason = "no memory left");
         return;
     }
-    *j = (struct job){.c = c, .p = p, .store = &p->store, .leaf = p->leaf, .crypto_ok = true};
+    *j = (struct intel_job){.c = c, .p = p, .store = &p->store, .leaf = p->leaf, .crypto_ok = true};
     const struct attest_item *item;
     for (size_t i = 0; (item = attest_item_at(c, i)) != NULL; i++) {
         intel_store_add(&p->store, item->name, item->data);
@@ -699,7 +384,7 @@ void intel_verify(struct attest_ctx *c)
                           .fix = "give only the collateral of this platform");
         return;
     }
-    collect_roots(j);
+    intel_collect_roots(j);
     check_signature(j);
     if (p->q.is_tdx) {
         check_td(j);
@@ -707,13 +392,13 @@ void intel_verify(struct attest_ctx *c)
     if (j->leaf == NULL) {
         return;
     }
-    if (!check_chain(j) && j->trusted == NULL) {
+    if (!intel_check_chain(j) && j->trusted == NULL) {
         (void)attest_missing(c, ATTEST_TCB, .code = "no-chain",
                              .reason = "not judged: the chain is broken");
         return;
     }
-    check_revoked(j, j->leaf, &j->ca->x.key, "PCK revocation list");
-    check_revoked(j, j->ca, &j->trusted->key, "root CA revocation list");
+    intel_check_revoked(j, j->leaf, &j->ca->x.key, "PCK revocation list");
+    intel_check_revoked(j, j->ca, &j->trusted->key, "root CA revocation list");
     check_tcb(j);
     attest_pass(c, ATTEST_REVOCATION, "no certificate on the way is revoked");
 }

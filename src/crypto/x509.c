@@ -377,6 +377,27 @@ const char *x509_issuer_fault(const struct x509 *x, const struct x509 *ca, int b
     return ca->unknown_critical ? "issuer has an unknown critical extension" : NULL;
 }
 
+/* A list that is partial, indirect or a delta says so in a critical extension (RFC 5280 5.2): none of
+ * them clears a certificate by silence, so it is not read at all. */
+static void check_crl_extensions(struct cur *c, struct cur *fail)
+{
+    struct cur list = der_take(c, DER_SEQUENCE);
+    while (list.bad == NULL && list.n > 0) {
+        struct cur seq = der_take(&list, DER_SEQUENCE);
+        struct bytes oid = der_take_oid(&seq);
+        bool critical = der_peek(&seq) == DER_BOOLEAN && der_take_bool(&seq);
+        (void)der_take_octets(&seq);
+        if (!rc_ok(cur_end(&seq))) {
+            cur_fail(&list, "x509: malformed extension in the CRL");
+        } else if (critical && !bytes_eq(oid, OID("\x55\x1d\x14"))) {
+            cur_fail(&list, "x509: critical extension in the CRL that is not read here");
+        }
+    }
+    if (list.bad != NULL || !rc_ok(cur_end(c))) {
+        cur_fail(fail, list.bad != NULL ? list.bad : "x509: bytes behind the CRL's extensions");
+    }
+}
+
 /* TBSCertList, RFC 5280 5.1. */
 rc x509_crl_parse(struct x509_crl *crl, struct bytes der, const char **why)
 {
@@ -398,7 +419,9 @@ rc x509_crl_parse(struct x509_crl *crl, struct bytes der, const char **why)
     if (der_take_opt(&t, DER_SEQUENCE, &f)) {
         crl->revoked = (struct bytes){f.p, f.n};
     }
-    (void)der_take_opt(&t, DER_CONTEXT_EXPLICIT(0), &f);
+    if (der_take_opt(&t, DER_CONTEXT_EXPLICIT(0), &f)) {
+        check_crl_extensions(&f, &t);
+    }
     crl->sigalg = take_sigalg(&list, &outer);
     crl->sig = der_take_bits(&list);
     *why = c.bad != NULL ? c.bad : t.bad != NULL ? t.bad : list.bad;
