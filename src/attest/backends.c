@@ -4,8 +4,8 @@
 #include "attest/snp_int.h"
 
 const struct attest_backend *const attest_backends[] = {
-    &attest_backend_simulated, &attest_backend_snp,   &attest_backend_sgx,
-    &attest_backend_tdx,       &attest_backend_nitro, NULL,
+    &attest_backend_simulated, &attest_backend_snp, &attest_backend_sgx, &attest_backend_tdx,
+    &attest_backend_nitro,     &attest_backend_psa, &attest_backend_cca, NULL,
 };
 
 const struct attest_backend *attest_find_backend(const struct attest_ctx *c, struct bytes b)
