@@ -101,5 +101,6 @@ void attest_judge(struct attest_ctx *c);
 
 extern const struct attest_backend attest_backend_simulated;
 extern const struct attest_backend attest_backend_sgx, attest_backend_tdx; /* intel.c */
+extern const struct attest_backend attest_backend_azure;
 
 #endif /* SOUK_ATTEST_ATTEST_INT_H */
