@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* snp.c - AMD SEV-SNP attestation reports, versions 2 to 5, with VCEK or VLEK certificates. Sources:
+/* snp.c - AMD SEV-SNP attestation reports, versions 1 to 5, with VCEK or VLEK certificates. Sources:
  * AMD 56860 (SNP firmware ABI, ATTESTATION_REPORT), 57230 (VCEK and VLEK). SPEC attestation 2 */
 #include "attest/snp_int.h"
 #include "crypto/pubkey.h"
@@ -10,7 +10,7 @@ enum { KEY_VCEK = 0, KEY_VLEK = 1, KEY_NONE = 7 };
 bool snp_identify(struct bytes b)
 {
     /* version, and a signature algorithm that is ECDSA P-384: no other kind begins so */
-    return b.n >= SNP_REPORT_SIZE && b.p[0] >= 2 && b.p[0] <= 5 && b.p[1] == 0 && b.p[2] == 0 &&
+    return b.n >= SNP_REPORT_SIZE && b.p[0] >= 1 && b.p[0] <= 5 && b.p[1] == 0 && b.p[2] == 0 &&
            b.p[3] == 0 && b.p[0x34] == 1 && b.p[0x35] == 0 && b.p[0x36] == 0 && b.p[0x37] == 0;
 }
 
