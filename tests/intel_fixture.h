@@ -27,6 +27,7 @@ struct fix {
     int body;    /* 0 SGX, 1 TD 1.0, 2 TD 1.5 */
     int cert_type;
     uint8_t attributes[8], td_attributes[8], tee_svn[16], tee_svn2[16], service[48], seam[48];
+    uint8_t report_data[64];
     bool seam_signer;
     const char *fmspc_json, *extra_tcb, *tcb_levels, *modules,
         *tdx_module; /* NULL: the good ones */
@@ -422,8 +423,8 @@ static inline void fix_build_quote(struct fix *f)
 {
     static const uint8_t vendor[16] = {0x93, 0x9a, 0x72, 0x33, 0xf7, 0x9c, 0x4c, 0xa9,
                                        0x94, 0x0a, 0x0d, 0xb3, 0x95, 0x7f, 0x06, 0x07};
-    static const uint8_t data[64] = {1, 2, 3, 4};
     uint8_t sig[64], point[64], signer[32] = {0x77};
+    struct bytes data = {f->report_data, 64};
     struct buf *q = &f->quote;
     fix_put_le(q, (uint64_t)f->version, 2);
     fix_put_le(q, 2, 2);
@@ -436,9 +437,9 @@ static inline void fix_build_quote(struct fix *f)
         fix_put_le(q, f->body == 0 ? 384 : f->body == 1 ? 584 : 648, 4);
     }
     if (f->body == 0) {
-        fix_put_sgx_report(q, f->attributes, signer, BYTES_OF(data));
+        fix_put_sgx_report(q, f->attributes, signer, data);
     } else {
-        fix_put_td_report(f, q, BYTES_OF(data));
+        fix_put_td_report(f, q, data);
     }
     f->signed_size = q->n;
     fix_sign(sig, f->att, buf_bytes(q));
@@ -467,6 +468,7 @@ static inline struct fix fix_new(int version, int body)
     f.tcb_next = FIX_NOW + 20 * FIX_DAY;
     f.crl_next = FIX_NOW + 20 * FIX_DAY;
     f.attributes[0] = 5;
+    f.report_data[0] = 1;
     f.td_attributes[3] = 0x10;
     memset(f.tee_svn, 3, 16);
     f.tee_svn[0] = 5;

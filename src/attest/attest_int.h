@@ -22,6 +22,7 @@ struct attest_ctx {
     void *parsed;                  /* decode() leaves it for verify() */
     struct attest_item *companion; /* parts found in the envelope (certificates, event log) */
     size_t n_companion;
+    struct bytes bound; /* what the envelope says the report data must be; p NULL: nothing */
 };
 
 struct attest_backend {
@@ -94,6 +95,8 @@ bool attest_allows_kind(const struct attest_policy *p, const struct attest_backe
 
 /* What envelope.c peels off: sets c->evidence, c->companion, v->envelope. */
 void attest_unwrap(struct attest_ctx *c);
+bool attest_open_certificate(struct attest_ctx *c, struct bytes in, struct bytes *out);
+bool attest_open_enclave(struct attest_ctx *c, struct bytes in, struct bytes *out);
 const struct attest_backend *attest_find_backend(const struct attest_ctx *c, struct bytes b);
 
 /* The checks shared by all kinds (judge.c). */

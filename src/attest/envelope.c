@@ -115,6 +115,8 @@ static const struct {
     const char *name;
     bool (*open)(struct attest_ctx *c, struct bytes in, struct bytes *out);
 } envelopes[] = {
+    {"certificate", attest_open_certificate},
+    {"Open Enclave report", attest_open_enclave},
     {"hex", open_hex},
     {"base64", open_base64},
 };

@@ -123,6 +123,10 @@ static void bind_one(struct attest_ctx *c, const char *claim, struct bytes want,
 static void judge_binding(struct attest_ctx *c)
 {
     const struct attest_policy *p = c->policy;
+    if (c->bound.p != NULL) {
+        bind_one(c, "report_data", c->bound, true);
+        attest_pass(c, ATTEST_BINDING, "made for the key of the certificate that it came in");
+    }
     if (c->in->report_data.p != NULL) {
         bind_one(c, "report_data", c->in->report_data, true);
     }

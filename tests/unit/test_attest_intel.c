@@ -482,6 +482,83 @@ static void test_choice(void)
     fix_free(&f);
 }
 
+/* A certificate of `key` with one extension. */
+static void make_cert(struct buf *out, EVP_PKEY *key, const char *oid, struct bytes value)
+{
+    X509 *x = X509_new();
+    X509_NAME *name = fix_name("ra-tls");
+    ASN1_OBJECT *o = OBJ_txt2obj(oid, 1);
+    ASN1_OCTET_STRING *v8 = ASN1_OCTET_STRING_new();
+    CHECK(X509_set_version(x, 2) == 1 && X509_set_pubkey(x, key) == 1);
+    CHECK(X509_set_subject_name(x, name) == 1 && X509_set_issuer_name(x, name) == 1);
+    CHECK(ASN1_INTEGER_set(X509_get_serialNumber(x), 5) == 1);
+    (void)ASN1_TIME_set(X509_getm_notBefore(x), FIX_NOW);
+    (void)ASN1_TIME_set(X509_getm_notAfter(x), FIX_NOW + FIX_DAY);
+    CHECK(ASN1_OCTET_STRING_set(v8, value.p, (int)value.n) == 1);
+    X509_EXTENSION *e = X509_EXTENSION_create_by_OBJ(NULL, o, 0, v8);
+    CHECK(e != NULL && X509_add_ext(x, e, -1) == 1 && X509_sign(x, key, EVP_sha256()) > 0);
+    fix_put_der(out, x);
+    X509_EXTENSION_free(e);
+    ASN1_OCTET_STRING_free(v8);
+    ASN1_OBJECT_free(o);
+    X509_NAME_free(name);
+    X509_free(x);
+}
+
+static void cbor_string(struct buf *b, uint8_t major, struct bytes v8)
+{
+    put_u8(b, (uint8_t)(major << 5 | 25));
+    put_be(b, v8.n, 2);
+    put_bytes(b, v8);
+}
+
+/* RA-TLS in both forms, and Open Enclave's header. The quote counts for one key alone. */
+static void test_envelopes(void)
+{
+    struct fix f = fix_new(3, 0);
+    EVP_PKEY *key = fix_key(), *other = fix_key();
+    BUF_FREE cert = buf_new(1 << 16), bad = buf_new(1 << 16), oe = buf_new(1 << 16);
+    BUF_FREE claims = buf_new(1024), dice = buf_new(1 << 16);
+    uint8_t *spki = NULL, digest[64];
+    int n = i2d_PUBKEY(key, &spki);
+    pk_digest(digest, PK_SHA256, (struct bytes){spki, (size_t)n});
+    memcpy(f.report_data, digest, 32);
+    fix_build(&f);
+    make_cert(&cert, key, "1.2.840.113741.1337.6", buf_bytes(&f.quote));
+    make_cert(&bad, other, "1.2.840.113741.1337.6", buf_bytes(&f.quote));
+    CHECK(judge_with(&f, buf_bytes(&cert), NULL) && strcmp(v.envelope, "certificate") == 0);
+    CHECK(v.line[ATTEST_BINDING].state == ATTEST_OK);
+    CHECK(!judge_with(&f, buf_bytes(&bad), NULL) && attest_first_broken(&v) == ATTEST_BINDING);
+    fix_put_le(&oe, 1, 4);
+    fix_put_le(&oe, 2, 4);
+    fix_put_le(&oe, f.quote.n, 8);
+    put_bytes(&oe, buf_bytes(&f.quote));
+    CHECK(judge_with(&f, buf_bytes(&oe), NULL));
+    fix_free(&f);
+    put_mem(&claims, "\xa1\x6bpubkey-hash\x58\x24\x82\x01\x58\x20", 19);
+    put_mem(&claims, digest, 32);
+    f = fix_new(4, 1);
+    pk_digest(digest, PK_SHA256, buf_bytes(&claims));
+    memcpy(f.report_data, digest, 32);
+    fix_build(&f);
+    put_mem(&dice, "\xd9\xea\x60\x82", 4);
+    cbor_string(&dice, 2, buf_bytes(&f.quote));
+    put_u8(&dice, 0x58);
+    put_u8(&dice, (uint8_t)claims.n);
+    put_bytes(&dice, buf_bytes(&claims));
+    buf_reset(&cert);
+    buf_reset(&bad);
+    make_cert(&cert, key, "2.23.133.5.4.9", buf_bytes(&dice));
+    make_cert(&bad, other, "2.23.133.5.4.9", buf_bytes(&dice));
+    CHECK(judge_with(&f, buf_bytes(&cert), NULL));
+    CHECK(!judge_with(&f, buf_bytes(&bad), NULL) && attest_first_broken(&v) == ATTEST_BINDING);
+    CHECK(strcmp(v.line[ATTEST_BINDING].code, "certificate-key") == 0);
+    fix_free(&f);
+    OPENSSL_free(spki);
+    EVP_PKEY_free(key);
+    EVP_PKEY_free(other);
+}
+
 int main(void)
 {
     attest_policy_default(&policy);
@@ -498,6 +575,7 @@ int main(void)
     test_cert_types();
     test_forms();
     test_choice();
+    test_envelopes();
     sizes(3, 0);
     sizes(5, 2);
     flips(3, 0);
