@@ -5,6 +5,8 @@
 //   make bench-settle [ARGS="--runs 3 --json"]
 //
 // --tasks N (one deal per task; as many by enclave), --bags N of 1,000, --three N with three workers,
+// --alone: souk without anvil beside it
+// --perf FILE: no run of anvil, the node under `perf record` (make profile-settle)
 // --only NAME,… of single,bag,fast,three_workers
 import { execFileSync } from 'node:child_process';
 import { loadavg } from 'node:os';
@@ -17,7 +19,7 @@ const { values: opt } = parseArgs({
   options: {
     runs: { type: 'string', default: '1' }, json: { type: 'boolean', default: false }, souk: { type: 'string', default: 'build/release/souk' },
     recover: { type: 'string', default: 'build/release/bench/recover' }, tasks: { type: 'string', default: '1000' }, bags: { type: 'string', default: '1' },
-    three: { type: 'string', default: '400' }, rules: { type: 'string' }, only: { type: 'string', default: 'single,bag,fast,three_workers' },
+    three: { type: 'string', default: '400' }, rules: { type: 'string' }, perf: { type: 'string' }, alone: { type: 'boolean', default: false }, only: { type: 'string', default: 'single,bag,fast,three_workers' },
   },
 });
 const rules = opt.rules ?? (hasRules('6.2') ? '6.2' : '6.1');
@@ -56,6 +58,8 @@ async function drive(side, loads, seconds) {
   }
 }
 
+const wrap = opt.perf ? ['perf', 'record', '-q', '-F', '997', '-g', '-o', opt.perf, '--'] : [];
+
 async function once(prepared) {
   const anvil = await Anvil.start(rules);
   const a = {}, s = {};
@@ -71,13 +75,13 @@ async function once(prepared) {
     } else {
       await anvil.setup(prepared.again());
     }
-    await drive(anvil, prepared.loads, a);
+    if (!opt.perf && !opt.alone) await drive(anvil, prepared.loads, a);
     s.ref = anvil.ref;
   } finally {
     anvil.stop();
   }
   const first = recoveries();
-  const souk = await Souk.start(opt.souk, s.ref, rules, prepared.codeHash, prepared.work.people);
+  const souk = await Souk.start(opt.souk, s.ref, rules, prepared.codeHash, prepared.work.people, wrap);
   try {
     await souk.setup(prepared.again(s.ref));
     await drive(souk, prepared.loads, s);
@@ -93,6 +97,10 @@ const prepared = { again(ref) { return new Work(ref ?? this.work.ref); } };
 const runs = [];
 for (let i = 0; i < Number(opt.runs); i++) runs.push(await once(prepared));
 
+if (opt.perf || opt.alone) {
+  for (const { s } of runs) say(only.map((n) => `${n} ${(prepared.loads[n].tasks.length / s[n]).toFixed(0)} tasks/s, ${(s[`${n}_cpu`] / prepared.loads[n].tasks.length * 1e6).toFixed(0)} µs`).join('; '));
+  process.exit(0);
+}
 const out = {};
 const limitRate = median(runs.map((r) => r.recoveries));
 say(`rules ${rules}, ${runs[0].cores} cores, load ${loadavg()[0].toFixed(1)}; ${Math.round(limitRate)} signatures recovered/s on all cores; medians of ${runs.length}`);
