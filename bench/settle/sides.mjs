@@ -13,7 +13,7 @@ const require = createRequire(fileURLToPath(new URL('../../tests/diff/package.js
 const { Contract, Wallet, Interface } = require('ethers');
 
 export const RLC_EACH = 10n ** 13n;
-const CONNECTIONS = 4;
+const CONNECTIONS = 8;
 const CATEGORIES = [['XS', 300], ['S', 1200], ['M', 3600], ['L', 10800], ['XL', 36000]];
 
 class Side {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* node.c - `souk node`: a ledger, its JSON-RPC and the sealer that makes blocks, on one thread. */
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <sys/resource.h>
 
@@ -17,7 +18,8 @@
 
 #define AREA         "node"
 #define GENESIS_MAX  ((size_t)64 << 20)
-#define RETRY_MS     1000 /* after a block could not be written */
+#define RETRY_MS     1000       /* after a block could not be written */
+#define HEAP_KEEPS   (32 << 20) /* of free memory */
 #define DEV_ACCOUNTS 20
 #define DEV_CHAIN_ID 31337
 
@@ -349,6 +351,9 @@ int cmd_node(int argc, char **argv)
         arena_reset(&a);
         return status;
     }
+    /* Blocks and answers of a busy node take and give back megabytes many times a second: they stay. */
+    (void)mallopt(M_MMAP_THRESHOLD, HEAP_KEEPS);
+    (void)mallopt(M_TRIM_THRESHOLD, HEAP_KEEPS);
     rc r = serve(&n, &e);
     if (!rc_ok(r)) {
         n.status = cmd_exit(AREA, r, &e);

@@ -14,11 +14,12 @@ struct sender {
     uint64_t nonce;     /* of the account, after the newest block */
     struct pooled **tx; /* by nonce */
     size_t n, alloc;
-    size_t pending;      /* the first ones of tx */
-    struct u256 cost;    /* of all */
-    struct sender *next; /* of the same bucket */
-    size_t picked;       /* by pool_pick */
-    struct u256 tip;     /* of tx[picked] */
+    size_t pending;                /* the first ones of tx */
+    struct u256 cost;              /* of all */
+    struct sender *next;           /* of the same bucket */
+    struct sender *before, *after; /* of all */
+    size_t picked;                 /* by pool_pick */
+    struct u256 tip;               /* of tx[picked] */
 };
 
 struct pool {
@@ -26,6 +27,7 @@ struct pool {
     size_t buckets; /* a power of two */
     struct pooled **by_hash;
     struct sender **by_address;
+    struct sender *all;
     size_t n, pending, senders;
 
     struct sender **heap; /* of pool_pick: best at 0 */
@@ -79,6 +81,7 @@ void pool_clear(struct pool *p)
         p->by_hash[i] = NULL;
         p->by_address[i] = NULL;
     }
+    p->all = NULL;
     p->n = p->pending = p->senders = 0;
     p->version++;
 }
@@ -127,6 +130,11 @@ static struct sender *make_sender(struct pool *p, struct address a)
         s->address = a;
         s->next = p->by_address[bucket(p, a.b)];
         p->by_address[bucket(p, a.b)] = s;
+        s->after = p->all;
+        if (p->all != NULL) {
+            p->all->before = s;
+        }
+        p->all = s;
         p->senders++;
     }
     return s;
@@ -142,6 +150,10 @@ static void drop_if_empty(struct pool *p, struct sender *s)
         at = &(*at)->next;
     }
     *at = s->next;
+    *(s->before != NULL ? &s->before->after : &p->all) = s->after;
+    if (s->after != NULL) {
+        s->after->before = s->before;
+    }
     p->senders--;
     sender_free(s);
 }
@@ -275,17 +287,15 @@ static struct sender *weakest(const struct pool *p)
 {
     struct sender *worst = NULL;
     bool worst_queued = false;
-    for (size_t i = 0; i < p->buckets; i++) {
-        for (struct sender *s = p->by_address[i]; s != NULL; s = s->next) {
-            bool queued = s->n > s->pending;
-            if (worst != NULL && (worst_queued && !queued)) {
-                continue;
-            }
-            if (worst == NULL || (queued && !worst_queued) ||
-                u256_lt(tip_cap(&s->tx[s->n - 1]->e), tip_cap(&worst->tx[worst->n - 1]->e))) {
-                worst = s;
-                worst_queued = queued;
-            }
+    for (struct sender *s = p->all; s != NULL; s = s->after) {
+        bool queued = s->n > s->pending;
+        if (worst != NULL && (worst_queued && !queued)) {
+            continue;
+        }
+        if (worst == NULL || (queued && !worst_queued) ||
+            u256_lt(tip_cap(&s->tx[s->n - 1]->e), tip_cap(&worst->tx[worst->n - 1]->e))) {
+            worst = s;
+            worst_queued = queued;
         }
     }
     return worst;
@@ -480,12 +490,10 @@ void pool_pick_begin(struct pool *p, struct u256 base_fee)
         p->heap_alloc = p->senders * 2;
         p->heap = must(realloc(p->heap, p->heap_alloc * sizeof(*p->heap)));
     }
-    for (size_t i = 0; i < p->buckets && p->pending > 0; i++) {
-        for (struct sender *s = p->by_address[i]; s != NULL; s = s->next) {
-            s->picked = 0;
-            if (offers(p, s)) {
-                p->heap[p->heap_n++] = s;
-            }
+    for (struct sender *s = p->all; s != NULL; s = s->after) {
+        s->picked = 0;
+        if (offers(p, s)) {
+            p->heap[p->heap_n++] = s;
         }
     }
     for (size_t i = p->heap_n / 2; i > 0; i--) {

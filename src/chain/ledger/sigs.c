@@ -224,6 +224,23 @@ void sigs_later(struct sigs *s, struct hash digest, const uint8_t sig[65])
     (void)pthread_mutex_unlock(&s->lock);
 }
 
+/* Does what was asked for last, which the other threads will come to last; false when the queue is
+ * empty. */
+static bool help(struct sigs *s)
+{
+    uint32_t mine = 0;
+    (void)pthread_mutex_lock(&s->lock);
+    bool some = s->queued > 0;
+    if (some) {
+        mine = s->queue[(s->first + --s->queued) % QUEUE];
+    }
+    (void)pthread_mutex_unlock(&s->lock);
+    if (some) {
+        (void)settle(&s->slot[mine]);
+    }
+    return some;
+}
+
 bool sigs_recover(void *ctx, struct hash digest, const uint8_t sig[65], struct address *out)
 {
     struct sigs *s = ctx;
@@ -239,7 +256,9 @@ bool sigs_recover(void *ctx, struct hash digest, const uint8_t sig[65], struct a
     }
     (void)settle(x);
     while (atomic_load_explicit(&x->known, memory_order_acquire) == TAKEN) {
-        (void)sched_yield(); /* another thread is at it, for some 50 us at most */
+        if (!help(s)) {
+            (void)sched_yield(); /* another thread is at it, for some 50 us at most */
+        }
     }
     *out = x->signer;
     return atomic_load_explicit(&x->known, memory_order_acquire) == SIGNED;
