@@ -2,20 +2,14 @@
 #include "attest/attest_int.h"
 #include "attest/cose_kinds.h"
 #include "attest/eventlog_int.h"
+#include "attest/keystone.h"
 #include "attest/snp_int.h"
 
 const struct attest_backend *const attest_backends[] = {
-    &attest_backend_simulated,
-    &attest_backend_snp,
-    &attest_backend_sgx,
-    &attest_backend_tdx,
-    &attest_backend_nitro,
-    &attest_backend_psa,
-    &attest_backend_cca,
-    &attest_backend_azure,
-    &attest_backend_tpm,
-    &attest_backend_eventlog,
-    NULL,
+    &attest_backend_simulated, &attest_backend_snp,      &attest_backend_sgx,
+    &attest_backend_tdx,       &attest_backend_nitro,    &attest_backend_psa,
+    &attest_backend_cca,       &attest_backend_azure,    &attest_backend_tpm,
+    &attest_backend_eventlog,  &attest_backend_keystone, NULL,
 };
 
 const struct attest_backend *attest_find_backend(const struct attest_ctx *c, struct bytes b)
