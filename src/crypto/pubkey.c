@@ -50,23 +50,11 @@ size_t pk_digest_size(enum pk_hash hash)
     return sizes[hash];
 }
 
+/* Over the direct calls: SHA256() and its kin look up a provider at each call, and the first loads
+ * the library's configuration. */
 void pk_digest(uint8_t out[64], enum pk_hash hash, struct bytes msg)
 {
-    const uint8_t *p = msg.n > 0 ? msg.p : (const uint8_t *)"";
-    switch (hash) {
-    case PK_SHA256:
-        (void)SHA256(p, msg.n, out);
-        break;
-    case PK_SHA384:
-        (void)SHA384(p, msg.n, out);
-        break;
-    case PK_SHA512:
-        (void)SHA512(p, msg.n, out);
-        break;
-    case PK_SHA1:
-        (void)SHA1(p, msg.n, out);
-        break;
-    }
+    pk_digest_2(out, hash, msg, (struct bytes){0});
 }
 
 void pk_digest_2(uint8_t out[64], enum pk_hash hash, struct bytes a, struct bytes b)
