@@ -276,6 +276,7 @@ static enum rc_code code_of(int status)
         return RC_CODE_MALFORMED;
     case 413:
     case 429:
+    case 507:
         return RC_CODE_LIMIT;
     default:
         return RC_CODE_IO;
@@ -294,6 +295,7 @@ rc http_answer_check(const struct http_answer *ans, struct err *e)
                        : NULL;
     if (j != NULL) {
         const json_t *m = json_object_get(j, "error");
+        m = m != NULL ? m : json_object_get(j, "Message"); /* as IPFS nodes say it */
         why = json_string_value(json_is_object(m) ? json_object_get(m, "message") : m);
     } else if (strstr(ans->type, "html") == NULL) {
         size_t n = MIN(ans->body.n, sizeof(text) - 1);

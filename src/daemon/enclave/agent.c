@@ -13,6 +13,7 @@
 rc agent_fail(struct agent *g, struct err *e, rc r, const char *cause)
 {
     (void)e;
+    g->away = r.code == RC_CODE_IO;
     if (g->cause[0] == 0) {
         (void)snprintf(g->cause, sizeof(g->cause), "%s", cause);
     }

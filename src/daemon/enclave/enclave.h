@@ -76,6 +76,7 @@ struct enclave_report {
     struct address worker, challenge;
     const char *cause;   /* SPEC offchain 5, 6: "PRE_COMPUTE_…", "APP_…"; "" when ok */
     const char *message; /* sentence; "" when ok */
+    bool away;           /* not ok because a service does not answer now: another try may do */
     int exit_code;       /* of the application; -1: it did not run */
     struct hash digest, result_hash, result_seal;
     uint8_t signature[65];     /* of the enclave over both, EIP-191 */

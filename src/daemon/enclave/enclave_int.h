@@ -68,7 +68,7 @@ struct agent {
     /* for the report */
     struct provision_binding binding;
     struct buf evidence;
-    bool ran, done;
+    bool ran, done, away;
     struct run_result run;
     struct run_digest digest;
     struct hash result_hash, result_seal;

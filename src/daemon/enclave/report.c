@@ -66,6 +66,7 @@ void agent_report(struct buf *b, const struct agent *g, bool ok, const struct er
                        : g->cause[0] != 0 ? g->cause
                                           : "POST_COMPUTE_FAILED_UNKNOWN_ISSUE"));
     put_text(b, "message", bytes_str(ok ? "" : e->msg));
+    put_fmt(b, ",\"away\":%s", !ok && g->away ? "true" : "false");
     put_hash(b, "taskId", s->task);
     put_hex_field(b, "worker", BYTES_OF(s->worker));
     put_hex_field(b, "enclaveChallenge", BYTES_OF(s->challenge));
@@ -158,10 +159,13 @@ rc enclave_report_parse(struct enclave_report *out, struct arena *a, struct byte
     }
     struct js top = js_top(v), ok = js_key(&top, "ok"), enc = js_key(&top, "encrypted");
     struct js code = js_key(&top, "exitCode"), worker = js_key(&top, "worker");
-    struct js challenge = js_key(&top, "enclaveChallenge");
+    struct js challenge = js_key(&top, "enclaveChallenge"), away = js_key(&top, "away");
     TRY(js_object(&top, e));
     TRY(js_bool(&out->ok, &ok, e));
     TRY(js_bool(&out->encrypted, &enc, e));
+    if (js_has(&top, "away")) {
+        TRY(js_bool(&out->away, &away, e));
+    }
     if (!json_is_integer(code.v) || json_integer_value(code.v) < -1 ||
         json_integer_value(code.v) > 255) {
         return js_err(&code, e, "must be -1 to 255");

@@ -89,6 +89,10 @@ static rc check_report(struct job *j, const struct enclave_report *r, struct err
     struct hash hash = task_result_hash(j->item->task, r->digest),
                 seal = task_result_seal(me, j->item->task, r->digest);
     struct bytes sig = {r->signature, sizeof(r->signature)};
+    if (!r->ok && r->away) { /* store, secret manager or its chain: again while time is left */
+        j->cause = r->cause[0] != '\0' ? r->cause : NULL;
+        return err_set(e, RC_CODE_IO, "%s", r->message);
+    }
     if (!r->ok) {
         return job_fail(j, e, r->cause[0] != '\0' ? r->cause : "APP_COMPUTE_FAILED", "%s",
                         r->message);
