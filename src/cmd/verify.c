@@ -49,6 +49,7 @@ static const struct opts options = {
 struct proof_file {
     struct bytes key;
     struct state_proof p;
+    struct bytes block_hash, state_root; /* as the file says; empty when it does not */
 };
 
 /* The answer of souk_getProof, alone or inside its JSON-RPC envelope. */
@@ -64,6 +65,7 @@ static rc read_proof(struct proof_file *out, struct arena *a, const char *path, 
     struct js top = js_top(v), result = js_key(&top, "result");
     struct js o = js_has(&top, "result") ? result : top;
     struct js key = js_key(&o, "key"), value = js_key(&o, "value"), at = js_key(&o, "blockNumber");
+    struct js hash = js_key(&o, "blockHash"), root = js_key(&o, "stateRoot");
     struct js header = js_key(&o, "header"), proof = js_key(&o, "proof");
     *out = (struct proof_file){0};
     TRY(js_object(&o, e));
@@ -74,8 +76,26 @@ static rc read_proof(struct proof_file *out, struct arena *a, const char *path, 
     }
     TRY(js_hex(&out->p.header, a, &header, HEADER_MAX, e));
     TRY(js_hex(&out->p.proof, a, &proof, PROOF_MAX, e));
+    if (js_has(&o, "blockHash")) {
+        TRY(js_hex(&out->block_hash, a, &hash, sizeof(struct hash), e));
+    }
+    if (js_has(&o, "stateRoot")) {
+        TRY(js_hex(&out->state_root, a, &root, sizeof(struct hash), e));
+    }
     TRY(js_u256(&number, &at, e));
     return u256_to_u64(number, &out->p.number) ? RC_OK : js_err(&at, e, "must be a block's number");
+}
+
+/* What the file says of its block beside the header. */
+static rc check_said(const struct proof_file *f, const struct block *header, struct err *e)
+{
+    if (f->block_hash.n > 0 && !bytes_eq(f->block_hash, BYTES_OF(header->hash.b))) {
+        return err_set(e, RC_CODE_DENIED, "blockHash is not the hash of the header");
+    }
+    if (f->state_root.n > 0 && !bytes_eq(f->state_root, BYTES_OF(header->state_root.b))) {
+        return err_set(e, RC_CODE_DENIED, "stateRoot is not the one in the header");
+    }
+    return RC_OK;
 }
 
 static void put_json(struct buf *b, const struct proof_file *f, const struct block *header,
@@ -117,6 +137,7 @@ static rc verify(const struct settings *set, struct arena *a, const char *path, 
     BUF_FREE text = buf_new(TEXT_MAX);
     TRY(read_proof(&f, a, path, e));
     TRY(state_proof_check(&header, a, f.key, &f.p, e));
+    TRY(check_said(&f, &header, e));
     if (set->block_hash != NULL) {
         if (!rc_ok(hex_parse_hash(&want, set->block_hash))) {
             return err_set(e, RC_CODE_MALFORMED, "--block-hash: must be 32 bytes (0x, 64 digits)");
