@@ -128,6 +128,104 @@ struct bytes abi_take_bytes(struct abi_in *a)
     return t.bad == NULL ? (struct bytes){t.p + WORD, n} : (struct bytes){0};
 }
 
+const char abi_huge[] = "abi: a length beyond all memory";
+
+/* solc finds out when its free pointer would pass 2^64; it stands within the first kilobytes. */
+static bool is_huge(const uint8_t *length, uint64_t unit)
+{
+    return !is_zero(length, WORD - 8) || word_low(length) > (UINT64_MAX - 4096) / unit;
+}
+
+/* The place that a signed offset in the next head word leads to: false where it is before the call
+ * data, or after a failure. */
+static bool take_place(struct abi_in *a, const uint8_t **at)
+{
+    const uint8_t *w = take_word(a);
+    struct u256 v = u256_from_be(w);
+    uint64_t low;
+    if (a->bad != NULL) {
+        return false;
+    }
+    if ((w[0] & 0x80) != 0) {
+        low = 0 - word_low(w);
+        for (size_t i = 0; i < WORD - 8; i++) {
+            if (w[i] != 0xff) {
+                return false;
+            }
+        }
+        if (low == 0 || low > (uint64_t)(a->p - a->start)) {
+            return false;
+        }
+        *at = a->p - low;
+        return true;
+    }
+    if (!u256_to_u64(v, &low) || low > a->n) {
+        fail(a, "abi: offset beyond the data");
+        return false;
+    }
+    *at = a->p + low;
+    return true;
+}
+
+static struct bytes take_signed(struct abi_in *a)
+{
+    const uint8_t *at, *end = a->p + a->n;
+    uint64_t n;
+    if (!take_place(a, &at)) {
+        return (struct bytes){0};
+    }
+    if (end - at < WORD || !u256_to_u64(u256_from_be(at), &n) ||
+        n > (size_t)(end - at) - WORD + a->slack) {
+        fail(a, "abi: bytes beyond the data");
+        return (struct bytes){0};
+    }
+    return (struct bytes){at + WORD, n};
+}
+
+struct abi_in abi_take_signed_struct(struct abi_in *a, size_t words)
+{
+    const uint8_t *at, *end = a->p + a->n;
+    if (!take_place(a, &at) || (size_t)(end - at) < WORD * words) {
+        fail(a, "abi: offset beyond the data");
+        return (struct abi_in){.bad = a->bad};
+    }
+    return (struct abi_in){.p = at, .n = (size_t)(end - at), .start = a->start};
+}
+
+/* Whether the length behind the next head word is more than memory holds. */
+static bool next_is_huge(const struct abi_in *a, uint64_t unit)
+{
+    struct abi_in at = *a, t = take_tail(&at, WORD);
+    return t.bad == NULL && is_huge(t.p, unit);
+}
+
+struct bytes abi_take_memory(struct abi_in *a)
+{
+    if (a->start != NULL) {
+        return take_signed(a);
+    }
+    if (next_is_huge(a, 1)) {
+        fail(a, abi_huge);
+        return (struct bytes){0};
+    }
+    return abi_take_bytes(a);
+}
+
+struct abi_in abi_take_memory_array(struct abi_in *a, size_t *n, size_t words)
+{
+    if (next_is_huge(a, WORD * words)) {
+        fail(a, abi_huge);
+        *n = 0;
+        return (struct abi_in){.bad = abi_huge};
+    }
+    return abi_take_array(a, n, words);
+}
+
+struct abi_in abi_take_struct(struct abi_in *a, size_t words)
+{
+    return take_tail(a, WORD * words);
+}
+
 struct abi_in abi_take_tuple(struct abi_in *a)
 {
     return take_tail(a, 0);

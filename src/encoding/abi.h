@@ -14,10 +14,12 @@
 
 /* One tuple being read: heads come from `head` on, offsets count from `p`. */
 struct abi_in {
-    const uint8_t *p; /* start of the tuple */
-    size_t n;         /* bytes from p to the end of all data */
-    size_t head;      /* offset of the next head word */
-    const char *bad;  /* static string, NULL while good */
+    const uint8_t *p;     /* start of the tuple */
+    size_t n;             /* bytes from p to the end of all data */
+    size_t head;          /* offset of the next head word */
+    const char *bad;      /* static string, NULL while good */
+    const uint8_t *start; /* of the call data in which the tuple stays, NULL elsewhere */
+    size_t slack; /* with start: zero bytes behind the data, into which a length may reach */
 };
 
 static inline struct abi_in abi_of(struct bytes args)
@@ -33,6 +35,19 @@ bool abi_take_bool(struct abi_in *a);
 uint32_t abi_take_selector(struct abi_in *a); /* bytes4: the low 28 bytes must be zero */
 
 struct bytes abi_take_bytes(struct abi_in *a); /* bytes and string */
+
+/* bytes and string as solc decodes them to memory: the same, but a length that no memory holds fails
+ * with abi_huge, which a contract answers with Panic(0x41). Where `start` is set the tuple stays in
+ * the call data: there the offset is signed and may point back, and before the data all is zero. */
+struct bytes abi_take_memory(struct abi_in *a);
+struct abi_in abi_take_memory_array(struct abi_in *a, size_t *n, size_t words);
+extern const char abi_huge[];
+
+/* A dynamic tuple of at least that many head words, checked before any member. */
+struct abi_in abi_take_struct(struct abi_in *a, size_t words);
+
+/* A struct inside one that stays in the call data. */
+struct abi_in abi_take_signed_struct(struct abi_in *a, size_t words);
 
 /* A dynamic tuple: its members are read from the result, whose failures abi_join() brings back. */
 struct abi_in abi_take_tuple(struct abi_in *a);

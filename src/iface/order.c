@@ -7,75 +7,92 @@
 
 enum { WORD = 32, WORDS_MAX = 16 };
 
-/* Head words of the ABI tuples. */
-enum { APP_WORDS = 9, WORKERPOOL_WORDS = 11, REQUEST_WORDS = 16 };
+void read_app_order(struct abi_in *t, struct app_order *o)
+{
+    o->app = abi_take_address(t);
+    o->appprice = abi_take_u256(t);
+    o->volume = abi_take_u256(t);
+    o->tag = abi_take_hash(t);
+    o->datasetrestrict = abi_take_address(t);
+    o->workerpoolrestrict = abi_take_address(t);
+    o->requesterrestrict = abi_take_address(t);
+    o->salt = abi_take_hash(t);
+    o->sign = abi_take_memory(t);
+}
 
 void take_app_order(struct abi_in *a, struct app_order *o)
 {
-    struct abi_in t = abi_take_tuple(a);
-    o->app = abi_take_address(&t);
-    o->appprice = abi_take_u256(&t);
-    o->volume = abi_take_u256(&t);
-    o->tag = abi_take_hash(&t);
-    o->datasetrestrict = abi_take_address(&t);
-    o->workerpoolrestrict = abi_take_address(&t);
-    o->requesterrestrict = abi_take_address(&t);
-    o->salt = abi_take_hash(&t);
-    o->sign = abi_take_bytes(&t);
+    struct abi_in t = abi_take_struct(a, APP_ORDER_WORDS);
+    read_app_order(&t, o);
     abi_join(a, &t);
+}
+
+void read_dataset_order(struct abi_in *t, struct dataset_order *o)
+{
+    o->dataset = abi_take_address(t);
+    o->datasetprice = abi_take_u256(t);
+    o->volume = abi_take_u256(t);
+    o->tag = abi_take_hash(t);
+    o->apprestrict = abi_take_address(t);
+    o->workerpoolrestrict = abi_take_address(t);
+    o->requesterrestrict = abi_take_address(t);
+    o->salt = abi_take_hash(t);
+    o->sign = abi_take_memory(t);
 }
 
 void take_dataset_order(struct abi_in *a, struct dataset_order *o)
 {
-    struct abi_in t = abi_take_tuple(a);
-    o->dataset = abi_take_address(&t);
-    o->datasetprice = abi_take_u256(&t);
-    o->volume = abi_take_u256(&t);
-    o->tag = abi_take_hash(&t);
-    o->apprestrict = abi_take_address(&t);
-    o->workerpoolrestrict = abi_take_address(&t);
-    o->requesterrestrict = abi_take_address(&t);
-    o->salt = abi_take_hash(&t);
-    o->sign = abi_take_bytes(&t);
+    struct abi_in t = abi_take_struct(a, APP_ORDER_WORDS);
+    read_dataset_order(&t, o);
     abi_join(a, &t);
+}
+
+void read_workerpool_order(struct abi_in *t, struct workerpool_order *o)
+{
+    o->workerpool = abi_take_address(t);
+    o->workerpoolprice = abi_take_u256(t);
+    o->volume = abi_take_u256(t);
+    o->tag = abi_take_hash(t);
+    o->category = abi_take_u256(t);
+    o->trust = abi_take_u256(t);
+    o->apprestrict = abi_take_address(t);
+    o->datasetrestrict = abi_take_address(t);
+    o->requesterrestrict = abi_take_address(t);
+    o->salt = abi_take_hash(t);
+    o->sign = abi_take_memory(t);
 }
 
 void take_workerpool_order(struct abi_in *a, struct workerpool_order *o)
 {
-    struct abi_in t = abi_take_tuple(a);
-    o->workerpool = abi_take_address(&t);
-    o->workerpoolprice = abi_take_u256(&t);
-    o->volume = abi_take_u256(&t);
-    o->tag = abi_take_hash(&t);
-    o->category = abi_take_u256(&t);
-    o->trust = abi_take_u256(&t);
-    o->apprestrict = abi_take_address(&t);
-    o->datasetrestrict = abi_take_address(&t);
-    o->requesterrestrict = abi_take_address(&t);
-    o->salt = abi_take_hash(&t);
-    o->sign = abi_take_bytes(&t);
+    struct abi_in t = abi_take_struct(a, WORKERPOOL_ORDER_WORDS);
+    read_workerpool_order(&t, o);
     abi_join(a, &t);
+}
+
+void read_request_order(struct abi_in *t, struct request_order *o)
+{
+    o->app = abi_take_address(t);
+    o->appmaxprice = abi_take_u256(t);
+    o->dataset = abi_take_address(t);
+    o->datasetmaxprice = abi_take_u256(t);
+    o->workerpool = abi_take_address(t);
+    o->workerpoolmaxprice = abi_take_u256(t);
+    o->requester = abi_take_address(t);
+    o->volume = abi_take_u256(t);
+    o->tag = abi_take_hash(t);
+    o->category = abi_take_u256(t);
+    o->trust = abi_take_u256(t);
+    o->beneficiary = abi_take_address(t);
+    o->callback = abi_take_address(t);
+    o->params = abi_take_memory(t);
+    o->salt = abi_take_hash(t);
+    o->sign = abi_take_memory(t);
 }
 
 void take_request_order(struct abi_in *a, struct request_order *o)
 {
-    struct abi_in t = abi_take_tuple(a);
-    o->app = abi_take_address(&t);
-    o->appmaxprice = abi_take_u256(&t);
-    o->dataset = abi_take_address(&t);
-    o->datasetmaxprice = abi_take_u256(&t);
-    o->workerpool = abi_take_address(&t);
-    o->workerpoolmaxprice = abi_take_u256(&t);
-    o->requester = abi_take_address(&t);
-    o->volume = abi_take_u256(&t);
-    o->tag = abi_take_hash(&t);
-    o->category = abi_take_u256(&t);
-    o->trust = abi_take_u256(&t);
-    o->beneficiary = abi_take_address(&t);
-    o->callback = abi_take_address(&t);
-    o->params = abi_take_bytes(&t);
-    o->salt = abi_take_hash(&t);
-    o->sign = abi_take_bytes(&t);
+    struct abi_in t = abi_take_struct(a, REQUEST_ORDER_WORDS);
+    read_request_order(&t, o);
     abi_join(a, &t);
 }
 
@@ -89,7 +106,7 @@ void take_orders(struct abi_in *a, struct orders *o)
 
 void put_app_order(struct abi_out *out, const struct app_order *o)
 {
-    struct abi_out t = abi_put_tuple(out, APP_WORDS);
+    struct abi_out t = abi_put_tuple(out, APP_ORDER_WORDS);
     abi_put_address(&t, o->app);
     abi_put_u256(&t, o->appprice);
     abi_put_u256(&t, o->volume);
@@ -103,7 +120,7 @@ void put_app_order(struct abi_out *out, const struct app_order *o)
 
 void put_dataset_order(struct abi_out *out, const struct dataset_order *o)
 {
-    struct abi_out t = abi_put_tuple(out, APP_WORDS);
+    struct abi_out t = abi_put_tuple(out, APP_ORDER_WORDS);
     abi_put_address(&t, o->dataset);
     abi_put_u256(&t, o->datasetprice);
     abi_put_u256(&t, o->volume);
@@ -117,7 +134,7 @@ void put_dataset_order(struct abi_out *out, const struct dataset_order *o)
 
 void put_workerpool_order(struct abi_out *out, const struct workerpool_order *o)
 {
-    struct abi_out t = abi_put_tuple(out, WORKERPOOL_WORDS);
+    struct abi_out t = abi_put_tuple(out, WORKERPOOL_ORDER_WORDS);
     abi_put_address(&t, o->workerpool);
     abi_put_u256(&t, o->workerpoolprice);
     abi_put_u256(&t, o->volume);
@@ -133,7 +150,7 @@ void put_workerpool_order(struct abi_out *out, const struct workerpool_order *o)
 
 void put_request_order(struct abi_out *out, const struct request_order *o)
 {
-    struct abi_out t = abi_put_tuple(out, REQUEST_WORDS);
+    struct abi_out t = abi_put_tuple(out, REQUEST_ORDER_WORDS);
     abi_put_address(&t, o->app);
     abi_put_u256(&t, o->appmaxprice);
     abi_put_address(&t, o->dataset);

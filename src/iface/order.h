@@ -82,6 +82,15 @@ void take_workerpool_order(struct abi_in *a, struct workerpool_order *o);
 void take_request_order(struct abi_in *a, struct request_order *o);
 void take_orders(struct abi_in *a, struct orders *o);
 
+/* The same from inside the tuple: `t` stands at its start. */
+void read_app_order(struct abi_in *t, struct app_order *o);
+void read_dataset_order(struct abi_in *t, struct dataset_order *o);
+void read_workerpool_order(struct abi_in *t, struct workerpool_order *o);
+void read_request_order(struct abi_in *t, struct request_order *o);
+
+/* Head words of an order's tuple, by kind. */
+enum { APP_ORDER_WORDS = 9, WORKERPOOL_ORDER_WORDS = 11, REQUEST_ORDER_WORDS = 16 };
+
 /* Each puts one dynamic tuple as the next member of `out`. */
 void put_app_order(struct abi_out *out, const struct app_order *o);
 void put_dataset_order(struct abi_out *out, const struct dataset_order *o);

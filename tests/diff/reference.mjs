@@ -35,7 +35,7 @@ export function hasRules(rules) {
 }
 
 // name -> {abi, bytecode, links: [byte offsets of IexecLibOrders_v5]}
-function loadContracts(rules) {
+export function contractsOf(rules) {
   if (rules === '6.2') {
     const all = JSON.parse(readFileSync(path62(), 'utf8')).contracts;
     return (name) => {
@@ -122,7 +122,7 @@ export async function startReference({ rules = '6.1', chainId = 31337, port, boo
 }
 
 async function deploy(provider, rules, boost) {
-  const get = loadContracts(rules);
+  const get = contractsOf(rules);
   const deployer = new Wallet(DEPLOYER_KEY, provider);
   let nonce = await deployer.getNonce();
   const pending = [];

@@ -33,6 +33,8 @@ const VIEWS0 = ['name()', 'symbol()', 'decimals()', 'totalSupply()', 'owner()', 
 export class World {
   constructor(rng, ref, hubAbi, registryAbis, entryAbis, tokenAbi, keys) {
     this.rng = rng;
+    this.weights = WEIGHTS;
+    this.spoiling = 0.03; // share of the calls whose bytes are spoilt
     this.ref = ref;
     this.hub = new Interface(hubAbi);
     this.token = new Interface(tokenAbi);
@@ -91,13 +93,13 @@ export class World {
     const r = this.rng;
     if (this.replay.length > 0 && r.chance(0.03)) return { ...r.pick(this.replay), name: 'replay' };
     const planned = this.plan.length > 0 && r.chance(0.6) ? this.plan.shift() : undefined;
-    const action = planned ? 'plan' : r.weighted(WEIGHTS);
+    const action = planned ? 'plan' : r.weighted(this.weights);
     let c = planned ? planned() : this[action]();
     if (!c) return this.next();
     c.action = action;
     if (r.chance(0.02)) c = { ...c, value: r.pick([1, 10n ** 9n]), action: `${action}+value` };
     if (r.chance(0.03)) c = { ...c, from: this.someone(), action: `${action}+caller` };
-    if (r.chance(0.03)) c = { ...c, data: this.spoil(c.data), action: `${action}+bytes` };
+    if (r.chance(this.spoiling)) c = { ...c, data: this.spoil(c.data), action: `${action}+bytes` };
     this.replay.push(c);
     if (this.replay.length > 60) this.replay.shift();
     return c;
@@ -434,8 +436,10 @@ export class World {
     return this.call('hub', this.ref.hub, this.diamond, 'supportsInterface', [selector]);
   }
   cut() {
-    const r = this.rng, facet = r.pick([this.ref.token, this.someone()]), selectors = r.chance(0.5) ? ['0x12345678'] : [];
-    return this.call('hub', this.ref.hub, this.diamond, 'diamondCut', [r.chance(0.5) ? [] : [[facet, r.below(3), selectors]], ZeroAddress, '0x'], r.chance(0.3) ? this.owner : this.signers[4].address);
+    // Only cuts that are empty or refused: souk's hub takes no foreign code (excuses.json).
+    const r = this.rng, facet = r.pick([this.ref.token, this.someone(), ZeroAddress]), action = r.below(3);
+    const selectors = r.chance(0.3) ? [] : [action === 0 ? this.hub.getFunction('deposit').selector : '0x12345678'];
+    return this.call('hub', this.ref.hub, this.diamond, 'diamondCut', [r.chance(0.3) ? [] : [[facet, action, selectors]], ZeroAddress, '0x'], r.chance(0.5) ? this.owner : this.signers[4].address);
   }
 
   // ---- registries and entries ---------------------------------------------------------------

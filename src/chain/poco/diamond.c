@@ -343,9 +343,9 @@ static enum outcome take_cut(struct frame *f, struct abi_in *list, struct cut *c
     struct abi_in t = abi_take_tuple(list);
     c->facet = abi_take_address(&t);
     uint64_t action = abi_take_uint(&t, 8);
-    struct abi_in s = abi_take_array(&t, &c->n, 1);
-    abi_join(&t, &s);
     REQUIRE(f, rc_ok(abi_end(&t)) && action < CUT_ACTIONS);
+    struct abi_in s = abi_take_memory_array(&t, &c->n, 1);
+    DO(args_verdict(f, &t));
     c->action = (enum cut_action)action;
     DO(call_alloc(f, c->n * sizeof(uint32_t), &c->selectors));
     for (size_t i = 0; i < c->n; i++) {
@@ -367,14 +367,14 @@ HANDLER(diamondCut)
     struct bytes init_data = abi_take_bytes(&f->in);
     abi_join(&f->in, &list);
     ARGS_END(f);
-    DO(call_alloc(f, n * sizeof(*cuts), &cuts));
-    for (size_t i = 0; i < n; i++) {
-        DO(take_cut(f, &list, &cuts[i]));
-    }
     DO(settings_get(f, &s));
     if (!address_eq(s->owner, f->from)) {
         struct hash words[] = {word_address(f->from), word_address(s->owner)};
         return revert_error(f, ERROR_NotContractOwner, 2, words);
+    }
+    DO(call_alloc(f, n * sizeof(*cuts), &cuts));
+    for (size_t i = 0; i < n; i++) {
+        DO(take_cut(f, &list, &cuts[i]));
     }
     for (size_t i = 0; i < n; i++) {
         DO(check_cut(f, &cuts[i]));

@@ -105,13 +105,13 @@ static enum outcome entry_initialize(struct frame *f, size_t strings_before, boo
                                      size_t strings_after)
 {
     for (size_t i = 0; i < strings_before; i++) {
-        (void)abi_take_bytes(&f->in);
+        (void)take_registry_memory(f);
     }
     if (checksum) {
         (void)abi_take_hash(&f->in);
     }
     for (size_t i = 0; i < strings_after; i++) {
-        (void)abi_take_bytes(&f->in);
+        (void)take_registry_memory(f);
     }
     ARGS_END(f);
     return revert_text(f, REVERT_ENTRY_INITIALIZED);

@@ -248,15 +248,12 @@ HANDLER(depositForArray)
     abi_join(&f->in, &amounts);
     abi_join(&f->in, &targets);
     ARGS_END(f);
-    struct abi_in check = targets; /* every element is decoded before the first is used */
-    for (size_t i = 0; i < m; i++) {
-        (void)abi_take_address(&check);
-    }
-    REQUIRE(f, rc_ok(abi_end(&check)));
     REQUIRE_TEXT(f, n == m, REVERT_ARRAY_LENGTH);
     for (size_t i = 0; i < n; i++) {
         struct u256 v = abi_take_u256(&amounts);
-        DO(deposit(f, f->from, abi_take_address(&targets), v));
+        struct address target = abi_take_address(&targets);
+        DO(args_verdict(f, &targets));
+        DO(deposit(f, f->from, target, v));
     }
     return ret_bool(f, true);
 }
@@ -308,7 +305,7 @@ static enum outcome run_operation(struct frame *f, struct address sender, struct
     }
     struct abi_in in = abi_of((struct bytes){data.p + 4, data.n - 4});
     take_orders(&in, &o);
-    REQUIRE(f, rc_ok(abi_end(&in)));
+    DO(args_verdict(f, &in));
     if (!address_eq(o.request.requester, sender)) {
         return revert_error(f, ERROR_CallerIsNotTheRequester, 0, NULL);
     }

@@ -79,61 +79,99 @@ enum outcome order_consume(struct frame *f, struct hash order, struct u256 volum
     return put_u256(f, &k, used);
 }
 
+/* Head words of the orders' tuples; app and dataset orders are built alike. */
+enum {
+    ASSET = 0,
+    PRICE = 1,
+    TAG = 3,
+    RESTRICT = 4, /* three of them; a workerpool's come two words later */
+    POOL_CATEGORY = 4,
+    POOL_TRUST = 5,
+    POOL_RESTRICT = 6,
+    REQUEST_APP = 0,
+    REQUEST_APP_MAX = 1,
+    REQUEST_DATASET = 2,
+    REQUEST_DATASET_MAX = 3,
+    REQUEST_POOL = 4,
+    REQUEST_POOL_MAX = 5,
+    REQUEST_REQUESTER = 6,
+    REQUEST_TAG = 8,
+    REQUEST_CATEGORY = 9,
+    REQUEST_TRUST = 10,
+};
+
 /* 0x00 to 0x07: the numbers and tags of the orders fit. */
-static enum outcome check_terms(struct frame *f, const struct orders *o, struct hash *tag)
+static enum outcome check_terms(struct frame *f, const struct lazy *l, struct hash *tag)
 {
     uint64_t categories;
     struct key k = hub_key(HUB_CATEGORIES);
-    const struct request_order *r = &o->request;
-    *tag = tag_or(tag_or(o->app.tag, dataset_tag(f, o->dataset.tag)), r->tag);
-    REQUIRE_TEXT(f, u256_eq(r->category, o->workerpool.category), REVERT_MATCH_00);
+    const struct abi_in *app = &l->t[ORDER_APP], *dataset = &l->t[ORDER_DATASET];
+    const struct abi_in *pool = &l->t[ORDER_WORKERPOOL], *request = &l->t[ORDER_REQUEST];
+    struct u256 category = lazy_u256(request, REQUEST_CATEGORY);
+    struct hash app_tag = lazy_hash(app, TAG);
+    *tag = tag_or(tag_or(app_tag, dataset_tag(f, lazy_hash(dataset, TAG))),
+                  lazy_hash(request, REQUEST_TAG));
+    REQUIRE_TEXT(f, u256_eq(category, lazy_u256(pool, POOL_CATEGORY)), REVERT_MATCH_00);
     DO(get_u64(f, &k, &categories));
-    REQUIRE_TEXT(f, u256_lt(r->category, u256_from(categories)), REVERT_MATCH_01);
-    REQUIRE_TEXT(f, !u256_lt(o->workerpool.trust, r->trust), REVERT_MATCH_02);
-    REQUIRE_TEXT(f, !u256_lt(r->appmaxprice, o->app.appprice), REVERT_MATCH_03);
-    REQUIRE_TEXT(f, !u256_lt(r->datasetmaxprice, o->dataset.datasetprice), REVERT_MATCH_04);
-    REQUIRE_TEXT(f, !u256_lt(r->workerpoolmaxprice, o->workerpool.workerpoolprice),
-                 REVERT_MATCH_05);
-    REQUIRE_TEXT(f, tag_within(*tag, o->workerpool.tag), REVERT_MATCH_06);
-    REQUIRE_TEXT(f, tag_bit(*tag, 0) == tag_bit(o->app.tag, 0), REVERT_MATCH_07);
+    REQUIRE_TEXT(f, u256_lt(category, u256_from(categories)), REVERT_MATCH_01);
+    const struct {
+        const struct abi_in *low, *high;
+        uint8_t low_word, high_word;
+        enum revert id;
+    } rows[] = {
+        {request, pool, REQUEST_TRUST, POOL_TRUST, REVERT_MATCH_02},
+        {app, request, PRICE, REQUEST_APP_MAX, REVERT_MATCH_03},
+        {dataset, request, PRICE, REQUEST_DATASET_MAX, REVERT_MATCH_04},
+        {pool, request, PRICE, REQUEST_POOL_MAX, REVERT_MATCH_05},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct u256 low = lazy_u256(rows[i].low, rows[i].low_word);
+        REQUIRE_TEXT(f, !u256_lt(lazy_u256(rows[i].high, rows[i].high_word), low), rows[i].id);
+    }
+    REQUIRE_TEXT(f, tag_within(*tag, lazy_hash(pool, TAG)), REVERT_MATCH_06);
+    REQUIRE_TEXT(f, tag_bit(*tag, 0) == tag_bit(app_tag, 0), REVERT_MATCH_07);
     return OUT_APPLIED;
 }
 
-static enum outcome check_allowed(struct frame *f, struct address restriction,
-                                  struct address account, enum revert id)
+/* 0x10 and 0x11: the request names the very app and dataset. */
+static enum outcome check_same(struct frame *f, const struct lazy *l, size_t word,
+                               enum order_kind kind, enum revert id)
 {
-    bool yes;
-    DO(is_authorized(f, restriction, account, &yes));
-    REQUIRE_TEXT(f, yes, id);
+    struct address asked, given;
+    DO(lazy_address(f, &l->t[ORDER_REQUEST], word, &asked));
+    DO(lazy_address(f, &l->t[kind], ASSET, &given));
+    REQUIRE_TEXT(f, address_eq(asked, given), id);
     return OUT_APPLIED;
 }
 
 /* 0x10 to 0x1b: every order lets the others in. */
-static enum outcome check_restrictions(struct frame *f, const struct orders *o)
+static enum outcome check_restrictions(struct frame *f, const struct lazy *l)
 {
-    const struct app_order *a = &o->app;
-    const struct dataset_order *d = &o->dataset;
-    const struct workerpool_order *w = &o->workerpool;
-    const struct request_order *r = &o->request;
-    REQUIRE_TEXT(f, address_eq(r->app, a->app), REVERT_MATCH_10);
-    REQUIRE_TEXT(f, address_eq(r->dataset, d->dataset), REVERT_MATCH_11);
-    const struct {
-        struct address restriction, account;
+    DO(check_same(f, l, REQUEST_APP, ORDER_APP, REVERT_MATCH_10));
+    DO(check_same(f, l, REQUEST_DATASET, ORDER_DATASET, REVERT_MATCH_11));
+    static const struct {
+        enum order_kind by, whom;
+        uint8_t restriction, account;
         enum revert id;
     } rows[] = {
-        {r->workerpool, w->workerpool, REVERT_MATCH_12},
-        {a->datasetrestrict, d->dataset, REVERT_MATCH_13},
-        {a->workerpoolrestrict, w->workerpool, REVERT_MATCH_14},
-        {a->requesterrestrict, r->requester, REVERT_MATCH_15},
-        {d->apprestrict, a->app, REVERT_MATCH_16},
-        {d->workerpoolrestrict, w->workerpool, REVERT_MATCH_17},
-        {d->requesterrestrict, r->requester, REVERT_MATCH_18},
-        {w->apprestrict, a->app, REVERT_MATCH_19},
-        {w->datasetrestrict, d->dataset, REVERT_MATCH_1a},
-        {w->requesterrestrict, r->requester, REVERT_MATCH_1b},
+        {ORDER_REQUEST, ORDER_WORKERPOOL, REQUEST_POOL, ASSET, REVERT_MATCH_12},
+        {ORDER_APP, ORDER_DATASET, RESTRICT, ASSET, REVERT_MATCH_13},
+        {ORDER_APP, ORDER_WORKERPOOL, RESTRICT + 1, ASSET, REVERT_MATCH_14},
+        {ORDER_APP, ORDER_REQUEST, RESTRICT + 2, REQUEST_REQUESTER, REVERT_MATCH_15},
+        {ORDER_DATASET, ORDER_APP, RESTRICT, ASSET, REVERT_MATCH_16},
+        {ORDER_DATASET, ORDER_WORKERPOOL, RESTRICT + 1, ASSET, REVERT_MATCH_17},
+        {ORDER_DATASET, ORDER_REQUEST, RESTRICT + 2, REQUEST_REQUESTER, REVERT_MATCH_18},
+        {ORDER_WORKERPOOL, ORDER_APP, POOL_RESTRICT, ASSET, REVERT_MATCH_19},
+        {ORDER_WORKERPOOL, ORDER_DATASET, POOL_RESTRICT + 1, ASSET, REVERT_MATCH_1a},
+        {ORDER_WORKERPOOL, ORDER_REQUEST, POOL_RESTRICT + 2, REQUEST_REQUESTER, REVERT_MATCH_1b},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        DO(check_allowed(f, rows[i].restriction, rows[i].account, rows[i].id));
+        struct address restriction, account;
+        bool yes;
+        DO(lazy_address(f, &l->t[rows[i].by], rows[i].restriction, &restriction));
+        DO(lazy_address(f, &l->t[rows[i].whom], rows[i].account, &account));
+        DO(is_authorized(f, restriction, account, &yes));
+        REQUIRE_TEXT(f, yes, rows[i].id);
     }
     return OUT_APPLIED;
 }
@@ -160,22 +198,34 @@ static enum outcome check_asset(struct frame *f, const struct check_asset *c, st
     return OUT_APPLIED;
 }
 
-/* 0x20 to 0x50. */
-static enum outcome check_owners(struct frame *f, const struct orders *o,
-                                 const struct order_hashes *h, struct deal *d)
+/* 0x20 to 0x50. Each order is decoded as a whole when its turn comes; a dataset order only where
+ * there is a dataset. */
+static enum outcome check_owners(struct frame *f, const struct lazy *l, struct orders *o,
+                                 struct order_hashes *h, struct deal *d)
 {
+    const struct settings *s;
+    bool yes;
+    DO(settings_get(f, &s));
+    DO(lazy_address(f, &l->t[ORDER_DATASET], ASSET, &o->dataset.dataset));
+    DO(lazy_read_app(f, l->t[ORDER_APP], &o->app));
+    h->app = app_order_hash(s->separator, &o->app);
     struct check_asset app = {o->app.app,  POCO_APP,        h->app,
                               o->app.sign, REVERT_MATCH_20, REVERT_MATCH_21};
-    struct check_asset dataset = {o->dataset.dataset, POCO_DATASET,    h->dataset,
-                                  o->dataset.sign,    REVERT_MATCH_30, REVERT_MATCH_31};
-    struct check_asset pool = {o->workerpool.workerpool, POCO_WORKERPOOL, h->workerpool,
-                               o->workerpool.sign,       REVERT_MATCH_40, REVERT_MATCH_41};
-    bool yes;
     DO(check_asset(f, &app, &d->app.owner));
-    if (!address_is_zero(dataset.asset)) {
+    if (!address_is_zero(o->dataset.dataset)) {
+        DO(lazy_read_dataset(f, l->t[ORDER_DATASET], &o->dataset));
+        h->dataset = dataset_order_hash(s->separator, &o->dataset);
+        struct check_asset dataset = {o->dataset.dataset, POCO_DATASET,    h->dataset,
+                                      o->dataset.sign,    REVERT_MATCH_30, REVERT_MATCH_31};
         DO(check_asset(f, &dataset, &d->dataset.owner));
     }
+    DO(lazy_read_workerpool(f, l->t[ORDER_WORKERPOOL], &o->workerpool));
+    h->workerpool = workerpool_order_hash(s->separator, &o->workerpool);
+    struct check_asset pool = {o->workerpool.workerpool, POCO_WORKERPOOL, h->workerpool,
+                               o->workerpool.sign,       REVERT_MATCH_40, REVERT_MATCH_41};
     DO(check_asset(f, &pool, &d->workerpool.owner));
+    DO(lazy_read_request(f, l->t[ORDER_REQUEST], &o->request));
+    h->request = request_order_hash(s->separator, &o->request);
     DO(verify_presigned_or_signature(f, o->request.requester, h->request, o->request.sign, &yes));
     REQUIRE_TEXT(f, yes, REVERT_MATCH_50);
     return OUT_APPLIED;
@@ -224,17 +274,17 @@ static enum outcome lock_money(struct frame *f, const struct deal *d)
     return escrow_lock(f, d->workerpool.owner, stake);
 }
 
-static enum outcome match(struct frame *f, const struct orders *o, struct address sponsor,
+static enum outcome match(struct frame *f, const struct lazy *l, struct address sponsor,
                           struct hash *id)
 {
-    struct order_hashes h;
+    struct order_hashes h = {0};
+    struct orders orders = {0}, *o = &orders;
     struct deal d = {.sponsor = sponsor};
     struct policy policy;
     struct hash tag;
-    DO(check_terms(f, o, &tag));
-    DO(check_restrictions(f, o));
-    DO(order_hashes(f, o, &h));
-    DO(check_owners(f, o, &h, &d));
+    DO(check_terms(f, l, &tag));
+    DO(check_restrictions(f, l));
+    DO(check_owners(f, l, o, &h, &d));
     DO(deal_volume(f, o, &h, &d.bot_size));
     REQUIRE_TEXT(f, !u256_is_zero(d.bot_size), REVERT_MATCH_60);
     fill_deal(&d, o, tag);
@@ -269,21 +319,21 @@ enum outcome on_hub_assertDatasetDealCompatibility(struct frame *f);
 
 enum outcome on_hub_matchOrders(struct frame *f)
 {
-    struct orders o;
+    struct lazy l;
+    struct address requester;
     struct hash id;
-    take_orders(&f->in, &o);
-    ARGS_END(f);
-    DO(match(f, &o, o.request.requester, &id));
+    DO(lazy_orders(f, &l));
+    DO(lazy_address(f, &l.t[ORDER_REQUEST], REQUEST_REQUESTER, &requester));
+    DO(match(f, &l, requester, &id));
     return ret_word(f, id);
 }
 
 enum outcome on_hub_sponsorMatchOrders(struct frame *f)
 {
-    struct orders o;
+    struct lazy l;
     struct hash id;
-    take_orders(&f->in, &o);
-    ARGS_END(f);
-    DO(match(f, &o, f->from, &id));
+    DO(lazy_orders(f, &l));
+    DO(match(f, &l, f->from, &id));
     struct hash words[] = {id, word_address(f->from)};
     DO(log_words(f, EVENT_hub_DealSponsored, 0, NULL, 2, words));
     return ret_word(f, id);
@@ -291,11 +341,12 @@ enum outcome on_hub_sponsorMatchOrders(struct frame *f)
 
 enum outcome on_hub_computeDealVolume(struct frame *f)
 {
+    struct lazy l;
     struct orders o;
     struct order_hashes h;
     struct u256 volume;
-    take_orders(&f->in, &o);
-    ARGS_END(f);
+    DO(lazy_orders(f, &l));
+    DO(lazy_read(f, &l, &o));
     DO(order_hashes(f, &o, &h));
     DO(deal_volume(f, &o, &h, &volume));
     return ret_u256(f, volume);
@@ -328,9 +379,11 @@ enum outcome on_hub_assertDatasetDealCompatibility(struct frame *f)
     struct deal d;
     struct u256 used;
     bool yes;
-    take_dataset_order(&f->in, &o);
+    struct abi_in t;
+    DO(lazy_take(f, ORDER_DATASET, &t));
     struct hash id = abi_take_hash(&f->in);
     ARGS_END(f);
+    DO(lazy_read_dataset(f, t, &o));
     DO(settings_get(f, &s));
     struct hash hash = dataset_order_hash(s->separator, &o);
     struct key k = key_with_hash(STATE_CONSUMED, hash);

@@ -265,7 +265,7 @@ static enum outcome transfer_from(struct frame *f, bool safe, bool with_data)
     struct address from = take_registry_address(f), to = take_registry_address(f);
     DO(take_token(f, &t));
     if (with_data) {
-        data = abi_take_bytes(&f->in);
+        data = take_registry_memory(f);
     }
     ARGS_END(f);
     DO(transfer(f, from, to, &t));

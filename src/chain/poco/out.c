@@ -23,6 +23,14 @@ enum outcome gas_charge(struct frame *f, uint64_t gas)
     return OUT_APPLIED;
 }
 
+enum outcome args_verdict(struct frame *f, const struct abi_in *in)
+{
+    if (rc_ok(abi_end(in))) {
+        return OUT_APPLIED;
+    }
+    return in->bad == abi_huge ? revert_panic(f, PANIC_MEMORY) : revert_empty(f);
+}
+
 enum outcome call_alloc(struct frame *f, size_t n, void *out_ptr)
 {
     void *p = arena_alloc(f->run->env->arena, n);

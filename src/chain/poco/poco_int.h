@@ -127,9 +127,16 @@ enum code_kind {
     } while (0)
 
 /* The decoder's verdict over all arguments taken so far. */
-#define ARGS_END(f) REQUIRE(f, rc_ok(abi_end(&(f)->in)))
+#define ARGS_END(f) DO(args_verdict((f), &(f)->in))
+enum outcome args_verdict(struct frame *f, const struct abi_in *in);
 
-enum { PANIC_ASSERT = 0x01, PANIC_ARITHMETIC = 0x11, PANIC_DIVISION = 0x12, PANIC_INDEX = 0x32 };
+enum {
+    PANIC_ASSERT = 0x01,
+    PANIC_ARITHMETIC = 0x11,
+    PANIC_DIVISION = 0x12,
+    PANIC_INDEX = 0x32,
+    PANIC_MEMORY = 0x41
+};
 
 enum outcome call_fault(struct frame *f, const char *what);
 enum outcome revert_empty(struct frame *f);
@@ -147,6 +154,33 @@ enum outcome gas_charge(struct frame *f, uint64_t gas); /* out of gas: reverts *
 
 /* Memory of the call; NULL never: the frame faults instead. */
 enum outcome call_alloc(struct frame *f, size_t n, void *out_ptr);
+
+/* --- structs left in the call data (calldata.c) --- */
+
+/* The four orders of matchOrders and its kin, only their places known. */
+struct lazy {
+    struct abi_in t[ORDER_REQUEST + 1]; /* by enum order_kind */
+};
+
+enum outcome lazy_orders(struct frame *f, struct lazy *l); /* all arguments */
+enum outcome lazy_take(struct frame *f, enum order_kind kind, struct abi_in *t);
+struct hash lazy_hash(const struct abi_in *t, size_t word);
+struct u256 lazy_u256(const struct abi_in *t, size_t word);
+enum outcome lazy_address(struct frame *f, const struct abi_in *t, size_t word, struct address *a);
+enum outcome lazy_bytes(struct frame *f, const struct abi_in *t, size_t word, struct bytes *out);
+/* An order inside a struct of the call data. */
+enum outcome lazy_order(struct frame *f, const struct abi_in *t, size_t word, enum order_kind kind,
+                        struct abi_in *out);
+
+/* The one order that is all arguments, to be copied from where it stands. */
+enum outcome lazy_copy(struct frame *f, enum order_kind kind, struct abi_in *t);
+
+/* Decoded to memory: every member is checked. */
+enum outcome lazy_read(struct frame *f, const struct lazy *l, struct orders *o);
+enum outcome lazy_read_app(struct frame *f, struct abi_in t, struct app_order *o);
+enum outcome lazy_read_dataset(struct frame *f, struct abi_in t, struct dataset_order *o);
+enum outcome lazy_read_workerpool(struct frame *f, struct abi_in t, struct workerpool_order *o);
+enum outcome lazy_read_request(struct frame *f, struct abi_in t, struct request_order *o);
 
 /* --- return values --- */
 
@@ -423,6 +457,8 @@ enum outcome registry_put(struct frame *f, unsigned kind, const struct registry 
 enum outcome registry_refuse(struct frame *f, enum refusal why, size_t n, const struct hash *words);
 /* Addresses and bools of registries and entries: dirty bits are refused or ignored by the rules. */
 struct address take_registry_address(struct frame *f);
+/* Bytes that the reference decodes to memory; the older compiler had no Panic for it. */
+struct bytes take_registry_memory(struct frame *f);
 struct bytes proxy_code(void);
 struct address entry_address(struct address deployer, struct hash salt, struct hash code_hash);
 

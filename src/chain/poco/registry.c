@@ -38,6 +38,11 @@ struct address take_registry_address(struct frame *f)
     return a;
 }
 
+struct bytes take_registry_memory(struct frame *f)
+{
+    return f->run->rules->registry_strict ? abi_take_memory(&f->in) : abi_take_bytes(&f->in);
+}
+
 static struct key registry_key(unsigned kind)
 {
     struct key k = key_of(STATE_REGISTRY);

@@ -41,6 +41,7 @@ struct rules {
     bool registry_strict;        /* dirty high bits in a registry's call data are refused */
     bool transfer_zero_first;    /* an ERC-721 transfer to 0 is refused before anything else */
     bool self_transfer_moves;    /* a transfer to oneself puts the token last in its list */
+    bool copies_past_end;        /* a broadcast signature may reach beyond the call data */
     bool transfer_approval_log;  /* an ERC-721 transfer emits Approval(owner, 0, id) first */
     uint32_t callbackgas;        /* after configure() */
     enum revert failed_transfer_from;

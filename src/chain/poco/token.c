@@ -147,20 +147,35 @@ HANDLER(approve)
     return ret_bool(f, true);
 }
 
-/* The bytes argument at word i, as the old decoder reads it: bounded here by the call data. */
+/* More than this the old contract cannot copy with the gas that a call has. */
+enum { COPY_MAX = 128 << 10 };
+
+/* The bytes argument at word i, as the old decoder reads it: nothing is checked, offsets wrap
+ * around, and what lies beyond the call data is zero. */
 static enum outcome arg_bytes(struct frame *f, size_t i, struct bytes *out)
 {
-    uint64_t off, n;
-    size_t have = f->data.n - 4;
+    struct u256 place, off = arg_u256(f, i);
+    struct hash len = {0};
+    uint64_t at, n;
+    uint8_t *p;
+    (void)!u256_add(&place, off, u256_from(4));
     *out = (struct bytes){0};
-    REQUIRE(f, u256_to_u64(arg_u256(f, i), &off) && off <= have);
-    if (have - off < 32) {
+    if (!u256_to_u64(place, &at) || at >= f->data.n) {
         return OUT_APPLIED;
     }
-    struct hash len;
-    memcpy(len.b, f->data.p + 4 + off, sizeof(len.b));
-    REQUIRE(f, u256_to_u64(u256_from_be(len.b), &n) && n <= have - off - 32);
-    *out = (struct bytes){f->data.p + 4 + off + 32, n};
+    memcpy(len.b, f->data.p + at, MIN(f->data.n - at, sizeof(len.b)));
+    REQUIRE(f, u256_to_u64(u256_from_be(len.b), &n) && n <= COPY_MAX);
+    at += sizeof(len.b);
+    if (at > f->data.n || n > f->data.n - at) {
+        DO(call_alloc(f, n, &p));
+        memset(p, 0, n);
+        if (at < f->data.n) {
+            memcpy(p, f->data.p + at, f->data.n - at);
+        }
+        *out = (struct bytes){p, n};
+        return OUT_APPLIED;
+    }
+    *out = (struct bytes){f->data.p + at, n};
     return OUT_APPLIED;
 }
 
