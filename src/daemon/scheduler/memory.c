@@ -678,7 +678,7 @@ json_t *memory_task_json(struct scheduler *s, struct hash id)
             (void)json_object_set(j, "resultLink", link);
         }
     }
-    (void)json_object_set_new(j, "replicas", replicas);
+    (void)json_object_set_new(j, "replicates", replicas);
     json_t *evidence = evidence_of(s, id);
     if (json_array_size(evidence) > 0) {
         (void)json_object_set(j, "evidence", evidence);
