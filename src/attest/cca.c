@@ -429,7 +429,12 @@ static void verify_binding(struct attest_ctx *c, const struct token *t)
                           .fix = "the two tokens are not of one report: ask for a new one");
         return;
     }
-    attest_pass(c, ATTEST_BINDING, "the platform vouches for the realm's key");
+    bool asked = c->in->nonce.p != NULL || c->in->report_data.p != NULL || c->policy->has_nonce ||
+                 c->policy->has_report_data;
+    attest_pass(c, ATTEST_BINDING,
+                asked ? "the platform vouches for the realm's key, the challenge is ours"
+                      : "the platform vouches for the realm's key; no challenge was asked for: may "
+                        "be a replay");
 }
 
 static void verify(struct attest_ctx *c)
