@@ -63,8 +63,14 @@ static rc run_app(struct agent *g, struct err *e)
         return agent_fail(g, e, r, "APP_COMPUTE_FAILED");
     }
     g->ran = true;
-    if (g->run.end == RUN_EXITED) {
+    if (g->run.end == RUN_EXITED && g->run.exit_code == 0) {
         return RC_OK;
+    }
+    if (g->run.end == RUN_EXITED) {
+        return agent_fail(
+            g, e,
+            err_set(e, RC_CODE_DENIED, "the application ended with exit code %d", g->run.exit_code),
+            "APP_COMPUTE_FAILED");
     }
     return agent_fail(
         g, e,
