@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* envelope.c - what evidence travels in: hex, base64, and what the rows below know. Each layer that
  * is peeled off is named in the verdict. Bytes that a back end recognises are never unwrapped. */
-#include "attest/attest_int.h"
+#include "attest/envelope_int.h"
 
 enum { ENVELOPE_DEPTH = 4 }; /* base64 of JSON of base64 is the deepest seen */
 
@@ -20,7 +20,7 @@ static int hex_digit(uint8_t ch)
 }
 
 /* Hex digits with an optional 0x in front and white space anywhere between bytes. */
-static bool open_hex(struct attest_ctx *c, struct bytes in, struct bytes *out)
+bool envelope_open_hex(struct attest_ctx *c, struct bytes in, struct bytes *out)
 {
     size_t i = 0, n = 0;
     while (i < in.n && is_space(in.p[i])) {
@@ -67,7 +67,7 @@ static int b64_digit(uint8_t ch)
 }
 
 /* RFC 4648 sections 4 and 5 with white space between digits (as base64(1) writes it). */
-static bool open_base64(struct attest_ctx *c, struct bytes in, struct bytes *out)
+bool envelope_open_base64(struct attest_ctx *c, struct bytes in, struct bytes *out)
 {
     for (size_t k = 0; k < MIN(in.n, 64); k++) {
         if (!is_space(in.p[k]) && b64_digit(in.p[k]) < 0 && in.p[k] != '=') {
@@ -109,6 +109,18 @@ static bool open_base64(struct attest_ctx *c, struct bytes in, struct bytes *out
     return true;
 }
 
+bool envelope_add(struct attest_ctx *c, const char *name, struct bytes data)
+{
+    if (c->companion == NULL) {
+        c->companion = ARENA_ARRAY(c->a, struct attest_item, ENVELOPE_COMPANIONS);
+    }
+    if (c->companion == NULL || c->n_companion == ENVELOPE_COMPANIONS) {
+        return false;
+    }
+    c->companion[c->n_companion++] = (struct attest_item){name, data};
+    return true;
+}
+
 /* open(): true when the bytes are this envelope; *out is what is inside, in the arena or a view.
  * Companions go to c->companion. A new envelope is one row; the most particular come first. */
 static const struct {
@@ -117,8 +129,9 @@ static const struct {
 } envelopes[] = {
     {"certificate", attest_open_certificate},
     {"Open Enclave report", attest_open_enclave},
-    {"hex", open_hex},
-    {"base64", open_base64},
+    {"JSON", envelope_open_json},
+    {"hex", envelope_open_hex},
+    {"base64", envelope_open_base64},
 };
 
 void attest_unwrap(struct attest_ctx *c)
@@ -129,6 +142,9 @@ void attest_unwrap(struct attest_ctx *c)
         }
         bool opened = false;
         for (size_t i = 0; i < ARRAY_LEN(envelopes) && !opened; i++) {
+            if (c->v->line[ATTEST_FORMAT].state == ATTEST_FAILED) {
+                return; /* it is this envelope, and it is broken */
+            }
             struct bytes in = c->evidence, out = {0};
             if (envelopes[i].open(c, in, &out)) {
                 opened = true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* intel.c - Intel SGX (quote version 3, and 4 with an SGX body) and Intel TDX (versions 4 and 5): the
  * two back ends. Reading is in intel_quote.c, judging in intel_verify.c and intel_tcb.c. */
+#include "attest/eventlog_int.h"
 #include "attest/intel_int.h"
 
 enum { VENDOR_AT = 12, HEADER = 48 };
@@ -157,6 +158,13 @@ static bool decode(struct attest_ctx *c)
     return true;
 }
 
+static void verify_tdx(struct attest_ctx *c)
+{
+    const struct intel_parsed *p = c->parsed;
+    intel_verify(c);
+    evlog_bind_rtmrs(c, p->q.td.rtmr);
+}
+
 const struct attest_backend attest_backend_sgx = {
     .name = "sgx",
     .title = "Intel SGX quote",
@@ -170,5 +178,5 @@ const struct attest_backend attest_backend_tdx = {
     .title = "Intel TDX quote",
     .identify = identify_tdx,
     .decode = decode,
-    .verify = intel_verify,
+    .verify = verify_tdx,
 };
