@@ -62,7 +62,7 @@ function abisOf(ref) {
 // The same first steps on both: money for everybody, two entries of each kind for different owners.
 function prologue(world) {
   const rlc = (to) => world.tokenCall('transfer', [to, 10n ** 15n], world.owner);
-  const calls = [];
+  const calls = [...world.accounts.steps];
   for (const s of world.signers) {
     if (s.address !== world.owner) calls.push(rlc(s.address));
     calls.push(world.tokenCall('approve', [world.ref.hub, 10n ** 15n], s.address), world.hubCall('deposit', [10n ** 12n], s.address));
@@ -73,6 +73,7 @@ function prologue(world) {
     calls.push(world.create(1, [`data ${i}`, '0x2f697066', world.rng.hash()], own(1)));
     calls.push(world.create(2, [`pool ${i}`], own(2)));
   }
+  calls.push(world.tokenCall('approve', [world.ref.hub, 10n ** 15n], world.owner), world.hubCall('depositFor', [10n ** 12n, world.accounts.wallet], world.owner));
   return calls.map((c) => ({ ...c, action: 'prologue' }));
 }
 
@@ -98,6 +99,11 @@ class Run {
   }
 
   async step(call) {
+    if (call.setup) {
+      for (const [method, params] of call.setup.reference) await this.sides[0].one(method, params);
+      await this.sides[opt.self ? 0 : 1].send(call);
+      return { reports: [{ call: { ok: true, data: '0x' }, status: 1, logs: [] }], bad: null };
+    }
     const reports = await Promise.all(this.sides.map((s) => s.send(call)));
     return { reports, bad: difference(reports[0], reports[1], this.excused(call)) };
   }
@@ -176,7 +182,7 @@ function recorded(path) {
   return files.map((f) => [f, JSON.parse(readFileSync(f, 'utf8'))]).filter(([, r]) => r.rules === opt.rules);
 }
 
-const plain = (c) => ({ action: c.action, name: c.name, from: c.from, to: c.to, data: c.data, time: c.time, ...(c.value ? { value: String(c.value) } : {}) });
+const plain = (c) => ({ action: c.action, name: c.name, from: c.from, to: c.to, data: c.data, time: c.time, ...(c.setup ? { setup: c.setup } : {}), ...(c.value ? { value: String(c.value) } : {}) });
 
 async function report(run, { made, view, bad }, number) {
   console.log(`MISMATCH in sequence ${number}: ${bad}`);

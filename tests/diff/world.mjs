@@ -3,18 +3,19 @@
 // tasks) and one function per action that returns the next call {name, from, to, data, value}. Most
 // calls are plausible, a part is spoilt on purpose: wrong callers, amounts, lengths, signatures,
 // times, replays, and bytes that no encoder would write.
-import { Interface, Wallet, ZeroAddress, ZeroHash, concat, getBytes, keccak256, toBeHex, zeroPadValue } from 'ethers';
+import { Interface, Wallet, ZeroAddress, ZeroHash, concat, getBytes, hashMessage, keccak256, toBeHex, zeroPadValue } from 'ethers';
+import { Accounts } from './accounts.mjs';
 import * as O from './orders.mjs';
 
 const KITTY = '0x99c2268479b93fDe36232351229815DF80837e23';
 const MAX = (1n << 256n) - 1n;
 const TEE = zeroPadValue('0x01', 32);
 const TAGS = [ZeroHash, ZeroHash, ZeroHash, TEE, zeroPadValue('0x09', 32), zeroPadValue('0x03', 32), zeroPadValue('0x0101', 32)];
-const PRICES = [0, 0, 1, 3, 10, 99, 1000, 1_000_000_007];
+const PRICES = [0, 0, 1, 3, 10, 99, 1000, 1_000_000_007, 3_000_000_000_000];
 
 // Actions and how often each is drawn.
 export const WEIGHTS = {
-  matchOrders: 14, sponsorMatchOrders: 4, manageOrder: 8, broadcast: 2, orderViews: 4,
+  matchOrders: 14, sponsorMatchOrders: 4, manageOrder: 8, broadcast: 2, member: 6, orderViews: 4,
   initialize: 10, initializeArray: 2, contribute: 22, reveal: 14, reopen: 3, finalize: 10,
   contributeAndFinalize: 6, claim: 6, claimArray: 2, initializeAndClaimArray: 2,
   deposit: 4, depositFor: 2, depositForArray: 2, withdraw: 3, withdrawTo: 2, recover: 1, receiveApproval: 2,
@@ -45,6 +46,7 @@ export class World {
     this.signers = keys.map((k) => new Wallet(k));
     this.owner = this.signers[0].address;
     this.domain = O.domainOf(ref.chainId, ref.hub);
+    this.accounts = new Accounts(ref.chainId, this.signers[7].address, this.signers[6]);
     this.entries = [[], [], []]; // apps, datasets, workerpools: {address, owner}
     this.orders = { app: [], dataset: [], workerpool: [], request: [] };
     this.deals = [];
@@ -58,7 +60,7 @@ export class World {
   }
 
   signer(address) {
-    return this.signers.find((s) => s.address === address) ?? this.signers[1];
+    return address === this.accounts.wallet ? this.accounts.signer : this.signers.find((s) => s.address === address) ?? this.signers[1];
   }
 
   someone() {
@@ -67,7 +69,7 @@ export class World {
 
   anyAddress() {
     return this.rng.pick([this.someone(), this.someone(), ZeroAddress, KITTY, this.ref.hub, this.ref.token, this.ref.appregistry,
-      this.entry(0)?.address ?? ZeroAddress, this.rng.bytes(20)]);
+      this.entry(0)?.address ?? ZeroAddress, this.rng.bytes(20), this.accounts.wallet, this.rng.pick([...this.accounts.all])]);
   }
 
   amount() {
@@ -82,6 +84,7 @@ export class World {
 
   call(name, to, iface, fn, args, from = this.someone()) {
     const fragment = typeof fn === 'string' ? iface.getFunction(fn) : fn;
+    if (this.accounts.all.has(from)) from = this.someone(); // contracts send nothing by themselves
     return { name: `${name}:${fragment.name}`, from, to, data: iface.encodeFunctionData(fragment, args) };
   }
 
@@ -96,6 +99,7 @@ export class World {
     const action = planned ? 'plan' : r.weighted(this.weights);
     let c = planned ? planned() : this[action]();
     if (!c) return this.next();
+    if (c.setup) return c;
     c.action = action;
     if (r.chance(0.02)) c = { ...c, value: r.pick([1, 10n ** 9n]), action: `${action}+value` };
     if (r.chance(0.03)) c = { ...c, from: this.someone(), action: `${action}+caller` };
@@ -132,12 +136,14 @@ export class World {
 
   // ---- orders -------------------------------------------------------------------------------
   restrict(address) {
-    return this.rng.chance(0.8) ? ZeroAddress : this.rng.chance(0.7) ? address : this.anyAddress();
+    const r = this.rng;
+    return r.chance(0.75) ? ZeroAddress : r.chance(0.5) ? address : r.chance(0.7) ? r.pick(this.accounts.groups) : this.anyAddress();
   }
 
   sign(kind, order, owner) {
-    const r = this.rng, hash = O.orderHash(this.domain, kind, order), who = this.signer(owner);
-    this.ids.hashes.add(hash);
+    const r = this.rng, order_ = O.orderHash(this.domain, kind, order), who = this.signer(owner);
+    const hash = owner === this.accounts.wallet ? this.accounts.digest(order_) : order_;
+    this.ids.hashes.add(order_);
     const how = r.weighted({ good: 30, compact: 3, other: 1, short: 1, highS: 1, v: 1, empty: 2, flip: 1 });
     const sig = O.signHash(how === 'other' ? r.pick(this.signers) : who, hash);
     if (how === 'compact') return O.compact(who, hash);
@@ -156,7 +162,7 @@ export class World {
   makeSet() {
     const r = this.rng, app = this.entry(0), pool = this.entry(2), ds = r.chance(0.6) ? this.entry(1) : undefined;
     if (!app || !pool || (r.chance(0) && !ds)) return undefined;
-    const requester = this.someone(), tag = r.pick(TAGS), trust = r.pick([0, 1, 1, 2, 3, 5, 10]), category = r.pick([0, 0, 1, 2, 4]);
+    const requester = r.chance(0.12) ? this.accounts.wallet : this.someone(), tag = r.pick(TAGS), trust = r.pick([0, 1, 1, 2, 3, 5, 10]), category = r.pick([0, 0, 1, 2, 4]);
     const volume = () => r.pick([1, 1, 2, 3, 5, 0, 9007199254740992n, MAX]);
     const price = () => r.pick(PRICES);
     const salt = () => r.hash();
@@ -164,7 +170,7 @@ export class World {
     const ao = { app: app.address, appprice: price(), volume: volume(), tag: r.chance(0.7) ? tag : r.pick(TAGS), datasetrestrict: this.restrict(dsAddress), workerpoolrestrict: this.restrict(pool.address), requesterrestrict: this.restrict(requester), salt: salt() };
     const dso = ds ? { dataset: ds.address, datasetprice: price(), volume: volume(), tag: r.pick(TAGS), apprestrict: this.restrict(app.address), workerpoolrestrict: this.restrict(pool.address), requesterrestrict: this.restrict(requester), salt: salt() } : O.noDataset();
     const wo = { workerpool: pool.address, workerpoolprice: price(), volume: volume(), tag: r.chance(0.7) ? zeroPadValue('0x010f', 32) : r.pick(TAGS), category, trust: trust + r.pick([0, 0, 2]), apprestrict: this.restrict(app.address), datasetrestrict: this.restrict(dsAddress), requesterrestrict: this.restrict(requester), salt: salt() };
-    const ro = { app: app.address, appmaxprice: ao.appprice, dataset: dsAddress, datasetmaxprice: ds ? dso.datasetprice : 0, workerpool: this.restrict(pool.address), workerpoolmaxprice: wo.workerpoolprice, requester, volume: volume(), tag, category, trust, beneficiary: this.rng.pick([requester, ZeroAddress, this.someone()]), callback: r.pick([ZeroAddress, ZeroAddress, ZeroAddress, this.someone(), this.ref.hub]), params: r.pick(['', '{"iexec_args":"x"}', '<é>', 'p'.repeat(70)]), salt: salt() };
+    const ro = { app: app.address, appmaxprice: ao.appprice, dataset: dsAddress, datasetmaxprice: ds ? dso.datasetprice : 0, workerpool: this.restrict(pool.address), workerpoolmaxprice: wo.workerpoolprice, requester, volume: volume(), tag, category, trust, beneficiary: this.rng.pick([requester, ZeroAddress, this.someone()]), callback: r.pick([ZeroAddress, ZeroAddress, ZeroAddress, this.someone(), this.ref.hub, this.accounts.inbox, this.accounts.inbox]), params: r.pick(['', '{"iexec_args":"x"}', '<é>', 'p'.repeat(70)]), salt: salt() };
     if (r.chance(0.25)) this.spoilSet(ao, dso, wo, ro);
     ao.sign = this.sign('app', ao, app.owner);
     if (ds) dso.sign = this.sign('dataset', dso, ds.owner);
@@ -234,10 +240,17 @@ export class World {
     const where = { app: 0, dataset: 1, workerpool: 2 }[kind];
     const owner = kind === 'request' ? order.requester : this.entries[where].find((e) => e.address === order[kind])?.owner ?? this.owner;
     const hash = O.operationHash(this.domain, kind, order, op);
+    const signed = owner === this.accounts.wallet ? this.accounts.digest(hash) : hash;
     const from = r.chance(0.5) ? owner : this.someone();
-    const sign = r.pick(['0x', O.signHash(this.signer(owner), hash), O.signHash(this.signer(owner), hash), this.rng.bytes(65), this.rng.bytes(3)]);
+    const sign = r.pick(['0x', O.signHash(this.signer(owner), signed), O.signHash(this.signer(owner), signed), this.rng.bytes(65), this.rng.bytes(3)]);
     const fn = `manage${O.TYPE_NAME[kind]}`;
     return this.hubCall(fn, [[O.tupleOf(kind, order), op, sign]], from === ZeroAddress ? this.owner : from);
+  }
+
+  // A group's members change, on both sides.
+  member() {
+    const r = this.rng, list = [...this.entries.flat().map((e) => e.address), ...this.signers.map((s) => s.address), this.accounts.wallet];
+    return this.accounts.change(r.pick(this.accounts.groups), r.pick(list));
   }
 
   broadcast() {
@@ -299,7 +312,7 @@ export class World {
 
   authorisation(task, worker, enclave) {
     const r = this.rng;
-    const h = keccak256(concat([worker, task.id, enclave]));
+    const h = keccak256(concat([worker, task.id, enclave])); // of a broker or the pool's owner
     const by = this.broker && enclave !== ZeroAddress ? this.broker : task.deal.poolOwner;
     return r.chance(0.92) ? this.signer(by).signMessageSync(getBytes(h)) : r.pick([this.signers[2].signMessageSync(getBytes(h)), r.bytes(65), '0x', r.bytes(64)]);
   }
@@ -310,7 +323,13 @@ export class World {
 
   enclave(task) {
     const r = this.rng, tee = (BigInt(task.deal.tag) & 1n) === 1n;
-    return (tee ? r.chance(0.9) : r.chance(0.15)) ? r.pick(this.enclaves) : undefined;
+    return (tee ? r.chance(0.9) : r.chance(0.15)) ? r.pick([...this.enclaves, this.walletEnclave()]) : undefined;
+  }
+
+  // The wallet as an enclave challenge: it signs its own digest of the message's hash.
+  walletEnclave() {
+    const { wallet: address, signer } = this.accounts;
+    return { address, signMessageSync: (m) => O.signHash(signer, this.accounts.digest(hashMessage(m))) };
   }
 
   // The digest a worker claims: the true answer, a lie of his own, or the digest of callback data.
@@ -422,7 +441,7 @@ export class World {
     const r = this.rng, from = r.chance(0.6) ? this.owner : this.someone();
     return r.pick([
       () => { const b = r.chance(0.6) ? ZeroAddress : r.pick(this.signers).address; const c = this.hubCall('setTeeBroker', [b], from); c.note = { broker: b }; return c; },
-      () => this.hubCall('setCallbackGas', [r.pick([0, 50_000, 100_000, 200_000])], from),
+      () => this.hubCall('setCallbackGas', [r.pick([0, 100_000, 200_000])], from),
       () => this.hubCall('configure', [this.ref.token, 'x', 'y', 9, ...this.registries, ZeroAddress], from),
       () => this.hubCall('updateDomainSeparator', [], from),
       () => this.hubCall('changeRegistries', r.chance(0.8) ? this.registries : [this.ref.datasetregistry, this.ref.appregistry, this.ref.workerpoolregistry], from),
@@ -450,11 +469,12 @@ export class World {
     c.note = { created: predict ? undefined : { kind, owner } };
     return c;
   }
-  entryOwner() { return this.rng.chance(0.95) ? this.rng.pick(this.signers.slice(0, 6)).address : ZeroAddress; }
+  eoa(address) { return address === this.accounts.wallet ? this.someone() : address; }
+  entryOwner() { return this.rng.chance(0.15) ? this.accounts.wallet : this.rng.chance(0.95) ? this.rng.pick(this.signers.slice(0, 6)).address : ZeroAddress; }
   label() { return this.rng.pick(['a', 'b', 'é∞', 'long '.repeat(20), '', this.rng.bytes(3)]); }
   createApp() { return this.create(0, [this.label(), 'DOCKER', this.rng.bytes(this.rng.below(50)), this.rng.hash(), this.rng.bytes(this.rng.below(3))], this.entryOwner()); }
   createDataset() { return this.create(1, [this.label(), this.rng.bytes(this.rng.below(50)), this.rng.hash()], this.entryOwner()); }
-  createWorkerpool() { return this.create(2, [this.label()], this.entryOwner()); }
+  createWorkerpool() { return this.create(2, [this.label()], this.eoa(this.entryOwner())); }
 
   someToken() {
     const r = this.rng, kind = r.below(3), e = this.entry(kind);
@@ -581,7 +601,7 @@ export class World {
       for (const s of this.signers) h('viewContribution', [t, s.address]);
     }
     for (const x of this.ids.hashes) for (const f of ['viewConsumed', 'viewPresigned']) h(f, [x]);
-    for (const a of [...this.signers.map((s) => s.address), this.ref.hub, KITTY, ZeroAddress]) {
+    for (const a of [...this.signers.map((s) => s.address), this.accounts.wallet, this.ref.hub, KITTY, ZeroAddress]) {
       for (const f of ['viewAccount', 'viewScore', 'balanceOf', 'frozenOf']) h(f, [a]);
       out.push(this.tokenCall('balanceOf', [a], this.owner));
       for (let k = 0; k < 3; k++) out.push(this.registryCall(k, 'balanceOf', [a], this.owner));
