@@ -5,7 +5,7 @@
 set -eu
 b=$1
 pure="base crypto encoding iface attest chain/state chain/poco"
-libc="vsnprintf __vsnprintf_chk memcpy memmove memset memcmp memchr strlen strcmp strncmp strchr strrchr strnlen bsearch qsort abort snprintf __snprintf_chk __memcpy_chk __memmove_chk __memset_chk __stack_chk_fail __ubsan __asan strtoul strtoull fputs stderr free calloc malloc realloc"
+libc="vsnprintf __vsnprintf_chk memcpy memmem memmove memset memcmp memchr strlen strcmp strncmp strchr strrchr strnlen bsearch qsort abort snprintf __snprintf_chk __memcpy_chk __memmove_chk __memset_chk __stack_chk_fail __ubsan __asan strtoul strtoull fputs stderr free calloc malloc realloc"
 : > "$b/pure.def"
 for d in $pure; do
     [ -d "$b/src/$d" ] && nm --defined-only "$b/src/$d"/*.o 2>/dev/null | awk 'NF==3{print $3}' >> "$b/pure.def"
