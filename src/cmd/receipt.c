@@ -3,16 +3,19 @@
  * with the proofs that tie them to the block hashes. */
 #include <stdio.h>
 
+#include "cmd/attest_files.h"
 #include "cmd/cmd.h"
 #include "cmd/receipt_int.h"
 #include "cmd/result.h"
 #include "encoding/hex.h"
 #include "encoding/rlp.h"
 #include "io/file.h"
+#include "io/http_client.h"
 
 struct receipt_opts {
     struct session_opts so;
-    const char *id, *out, *evidence;
+    const char *id, *out, *policy, *collateral;
+    struct opt_list anchor;
     uint64_t index;
 };
 
@@ -313,18 +316,24 @@ static rc add_blocks(struct session *s, json_t *blocks, const struct gather *g, 
     return RC_OK;
 }
 
-static rc add_evidence(const struct receipt_opts *o, json_t *receipt, struct err *e)
+/* The scheduler keeps what the task's enclaves showed. A task without an enclave has none. */
+static rc add_evidence(struct session *s, json_t *receipt, struct hash task, struct err *e)
 {
-    BUF_FREE text = buf_new(RECEIPT_FILE_MAX);
-    if (o->evidence == NULL) {
+    char text[HEX_HASH_MAX];
+    JSON_FREE *reply = NULL;
+    if (s->scheduler == NULL) {
         return RC_OK;
     }
-    TRY(file_read(&text, o->evidence, e));
-    json_t *j = json_parse(buf_bytes(&text), JSON_DEPTH_MAX, e);
-    if (j == NULL) {
-        return err_wrap(e, RC(MALFORMED), "%s", o->evidence);
+    struct http_call call = {.url =
+                                 session_fmt(s, "%s/tasks/%s", s->scheduler, hex_hash(text, task))};
+    rc r = http_json(client_http(s->client), &reply, &call, NULL, e);
+    if (!rc_ok(r)) {
+        return r.code == RC_CODE_NOT_FOUND ? RC_OK : err_wrap(e, r, "the task's evidence");
     }
-    (void)json_object_set_new(receipt, "evidence", j);
+    json_t *list = json_object_get(reply, "evidence");
+    if (json_is_array(list)) {
+        (void)json_object_set(receipt, "evidence", list);
+    }
     return RC_OK;
 }
 
@@ -346,7 +355,7 @@ static rc make(struct session *s, void *opts, struct err *e)
     json_t *blocks = json_array();
     (void)json_object_set_new(receipt, "blocks", blocks);
     TRY(add_blocks(s, blocks, &g, e));
-    TRY(add_evidence(o, receipt, e));
+    TRY(add_evidence(s, receipt, task, e));
     BUF_FREE out = buf_new(RECEIPT_FILE_MAX);
     json_put(&out, receipt);
     put_u8(&out, '\n');
@@ -370,10 +379,13 @@ static rc make(struct session *s, void *opts, struct err *e)
 static const struct opt make_table[] = {
     {"index", OPT_U64, offsetof(struct receipt_opts, index), "N", "0", 0, 0, "which task of a deal, counted from 0"},
     {"out", OPT_STR, offsetof(struct receipt_opts, out), "FILE", NULL, 0, 0, "where to write it (default: receipt-TASK.json)"},
-    {"evidence", OPT_STR, offsetof(struct receipt_opts, evidence), "FILE", NULL, 0, 0, "JSON with the enclave's evidence, to be kept in the receipt"},
+    {"scheduler", OPT_STR, offsetof(struct receipt_opts, so.scheduler), "URL", NULL, 0, 0, "scheduler that ran the task: it keeps the evidence of enclaves"},
     SESSION_OPTS(struct receipt_opts), {.name = NULL},
 };
 static const struct opt show_table[] = {
+    {"policy", OPT_STR, offsetof(struct receipt_opts, policy), "FILE", NULL, 0, 0, "judge the evidence by this policy (docs/attestation.md)"},
+    {"anchor", OPT_LIST, offsetof(struct receipt_opts, anchor), "KIND:ADDRESS|FILE", NULL, 0, 0, "a trust anchor beside the vendors' roots, like simulated:0x…"},
+    {"collateral", OPT_STR, offsetof(struct receipt_opts, collateral), "DIR", NULL, 0, 0, "folder of vendor collateral for the evidence"},
     {"json", OPT_FLAG, offsetof(struct receipt_opts, so.json), NULL, NULL, 0, 0, "print JSON"}, {.name = NULL},
 };
 static const struct opts make_options = {
@@ -383,7 +395,7 @@ static const struct opts make_options = {
 };
 static const struct opts show_options = {
     .command = "receipt show", .args = "FILE", .args_min = 1, .args_max = 1, .table = show_table,
-    .summary = "Explains a receipt and checks it without any node: inclusion in the blocks, every signature, the result's digests, and that the money adds up. What is left to trust are the block hashes it prints.",
+    .summary = "Explains a receipt and checks it without any node: inclusion in the blocks, every signature, the result's digests, the enclave's evidence, and that the money adds up. What is left to trust are the block hashes it prints.",
     .example = "  souk receipt show receipt.json",
 };
 /* clang-format on */
@@ -404,14 +416,29 @@ static int run_make(int argc, char **argv)
     return status;
 }
 
-static int show_file(const char *path, struct arena *a, bool json)
+static rc read_judge(struct receipt_judge *how, struct arena *a, const struct receipt_opts *o,
+                     struct err *e)
 {
+    struct attest_anchor *anchor;
+    struct attest_item *item;
+    how->given = o->policy != NULL || o->collateral != NULL || o->anchor.n > 0;
+    TRY(attest_load_policy(&how->policy, a, o->policy, e));
+    TRY(attest_load_anchors(&anchor, &how->n_anchor, a, &o->anchor, e));
+    TRY(attest_load_folder(&item, &how->n_item, a, o->collateral, e));
+    how->anchor = anchor;
+    how->item = item;
+    return RC_OK;
+}
+
+static int show_file(const char *path, struct arena *a, const struct receipt_opts *o)
+{
+    static struct receipt_judge how;
     struct err e = {0};
     struct bytes text;
     static struct proven p; /* a third of a megabyte of logs */
     rc r = file_read_arena(&text, a, path, RECEIPT_FILE_MAX, &e);
     JSON_FREE *j = rc_ok(r) ? json_parse(text, JSON_DEPTH_MAX, &e) : NULL;
-    if (j == NULL) {
+    if (j == NULL || !rc_ok(read_judge(&how, a, o, &e))) {
         (void)fprintf(stderr, "souk receipt show: %s: %s\n", path, e.msg);
         return 2;
     }
@@ -420,7 +447,7 @@ static int show_file(const char *path, struct arena *a, bool json)
         (void)fprintf(stderr, "souk receipt show: %s does not hold: %s\n", path, e.msg);
         return r.code == RC_CODE_DENIED ? 1 : 2;
     }
-    return receipt_explain(&p, a, json);
+    return receipt_explain(&p, a, &how, o->so.json);
 }
 
 static int run_show(int argc, char **argv)
@@ -428,11 +455,11 @@ static int run_show(int argc, char **argv)
     struct receipt_opts o = {0};
     struct opts_rest rest;
     struct arena a;
-    arena_init(&a, (size_t)256 << 20);
+    arena_init(&a, ATTEST_FILES_ARENA);
     enum opts_what what = opts_parse(&show_options, &o, &rest, argc, argv, &a);
     int status = what == OPTS_DONE ? 0 : 2;
     if (what == OPTS_RUN) {
-        status = show_file(rest.v[0], &a, o.so.json);
+        status = show_file(rest.v[0], &a, &o);
     }
     arena_reset(&a);
     return status;

@@ -6,6 +6,7 @@
  * what was computed, and who was paid. docs/receipt.md has the format. receipt.c makes it from a node;
  * receipt_show.c checks and explains it. */
 
+#include "attest/attest.h"
 #include "cmd/session.h"
 #include "encoding/mpt.h"
 #include "encoding/tx.h"
@@ -46,7 +47,30 @@ struct proven {
  * hold. Views live in `a`. */
 rc receipt_check(struct proven *out, struct arena *a, const json_t *file, struct err *e);
 
+/* What a check says, one line each, and whether all of them hold. */
+struct receipt_lines {
+    json_t *list; /* [{"ok", "text"}] */
+    bool good;
+};
+
+void receipt_line(struct receipt_lines *out, bool ok, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* What the reader trusts of enclaves; given: false when no option says so. */
+struct receipt_judge {
+    bool given;
+    struct attest_policy policy;
+    const struct attest_item *item;
+    size_t n_item;
+    const struct attest_anchor *anchor;
+    size_t n_anchor;
+};
+
+/* One line for each piece of evidence: does it bind the task, what does the policy say of it. */
+void receipt_evidence(struct receipt_lines *out, const struct proven *p, struct arena *a,
+                      const struct receipt_judge *how);
+
 /* What the proven transactions say, for people: 0 everything holds, 1 something does not. */
-int receipt_explain(const struct proven *p, struct arena *a, bool json);
+int receipt_explain(const struct proven *p, struct arena *a, const struct receipt_judge *how,
+                    bool json);
 
 #endif /* SOUK_CMD_RECEIPT_INT_H */

@@ -19,8 +19,7 @@ struct person {
 struct story {
     const struct proven *p;
     struct arena *a;
-    json_t *lines; /* [{"ok", "text"}] */
-    bool good;
+    struct receipt_lines lines;
     struct person who[PEOPLE_MAX];
     size_t n;
     struct orders orders;
@@ -28,18 +27,18 @@ struct story {
     bool has_match;
 };
 
-static void say(struct story *s, bool ok, const char *fmt, ...) PRINTF_LIKE(3, 4);
-
-static void say(struct story *s, bool ok, const char *fmt, ...)
+void receipt_line(struct receipt_lines *out, bool ok, const char *fmt, ...)
 {
     char text[512];
     va_list ap;
     va_start(ap, fmt);
     (void)vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    s->good &= ok;
-    (void)json_array_append_new(s->lines, json_pack("{s:b, s:s}", "ok", ok, "text", text));
+    out->good &= ok;
+    (void)json_array_append_new(out->list, json_pack("{s:b, s:s}", "ok", ok, "text", text));
 }
+
+#define say(s, ...) receipt_line(&(s)->lines, __VA_ARGS__)
 
 static struct person *person(struct story *s, struct address a, const char *role)
 {
@@ -316,18 +315,6 @@ static void put_net(char out[MONEY_MAX], const struct person *p)
                    money(m, net));
 }
 
-static void check_evidence(struct story *s)
-{
-    if (s->p->evidence == NULL) {
-        return;
-    }
-    const char *kind = json_string_value(json_object_get(s->p->evidence, "kind"));
-    bool simulated = kind != NULL && strcmp(kind, "simulated") == 0;
-    say(s, true, "evidence of kind %s is enclosed%s; judge it with `souk attest verify`",
-        kind != NULL ? kind : "unknown",
-        simulated ? " (SIMULATED: no hardware protected this task)" : "");
-}
-
 static json_t *people_json(const struct story *s)
 {
     json_t *list = json_array();
@@ -362,7 +349,7 @@ static void print_story(const struct story *s)
     json_t *line;
     (void)printf("task %s\n", hex_hash(text, s->p->task));
     (void)printf("deal %s\n\n", hex_hash(text, s->p->deal));
-    json_array_foreach(s->lines, i, line)
+    json_array_foreach(s->lines.list, i, line)
     {
         (void)printf("  %s %s\n", json_is_true(json_object_get(line, "ok")) ? "ok    " : "BROKEN",
                      json_string_value(json_object_get(line, "text")));
@@ -383,13 +370,15 @@ static void print_story(const struct story *s)
                          hex_hash(text, s->p->txs[i].block_hash));
         }
     }
-    (void)printf("\n%s\n", s->good ? "everything in this receipt holds"
-                                   : "THIS RECEIPT DOES NOT HOLD: see the lines marked BROKEN");
+    (void)printf("\n%s\n", s->lines.good
+                               ? "everything in this receipt holds"
+                               : "THIS RECEIPT DOES NOT HOLD: see the lines marked BROKEN");
 }
 
-int receipt_explain(const struct proven *p, struct arena *a, bool json)
+int receipt_explain(const struct proven *p, struct arena *a, const struct receipt_judge *how,
+                    bool json)
 {
-    struct story s = {.p = p, .a = a, .lines = json_array(), .good = true};
+    struct story s = {.p = p, .a = a, .lines = {json_array(), true}};
     say(&s, true, "%zu transactions are proven to be in their blocks, each signed by its sender",
         p->n);
     for (size_t c = 0; c < ARRAY_LEN(chapters); c++) {
@@ -402,15 +391,15 @@ int receipt_explain(const struct proven *p, struct arena *a, bool json)
     if (!s.has_match) {
         say(&s, false, "the match of the orders is not in the receipt");
     }
-    check_evidence(&s);
+    receipt_evidence(&s.lines, p, a, how);
     count_money(&s);
     if (json) {
-        print_json(json_pack("{s:b, s:o, s:o, s:O, s:o, s:o}", "ok", s.good, "task",
+        print_json(json_pack("{s:b, s:o, s:o, s:O, s:o, s:o}", "ok", s.lines.good, "task",
                              json_hash_text(p->task), "deal", json_hash_text(p->deal), "checks",
-                             s.lines, "people", people_json(&s), "blocks", blocks_json(p)));
+                             s.lines.list, "people", people_json(&s), "blocks", blocks_json(p)));
     } else {
         print_story(&s);
     }
-    json_decref(s.lines);
-    return s.good ? 0 : 1;
+    json_decref(s.lines.list);
+    return s.lines.good ? 0 : 1;
 }

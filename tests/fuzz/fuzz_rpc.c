@@ -8,19 +8,21 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct rpc *rpc;
+static struct loop *loop;
+static struct ledger *ledger;
 static char dir[] = "/tmp/souk-fuzz-XXXXXX";
 
 static void clean(void)
 {
     rpc_close(rpc);
+    ledger_close(ledger);
+    loop_close(loop);
     (void)!rc_ok(dir_remove(dir, NULL));
 }
 
 /* A development node without an engine: the methods that make blocks refuse, all others run. */
 static void start(void)
 {
-    struct loop *loop;
-    struct ledger *ledger;
     struct err e;
     struct ledger_config lc = {
         .dir = dir,

@@ -460,6 +460,19 @@ static void reply_next(struct scheduler *s, struct http_req *r, const struct tas
     http_reply_json(r, 200, json_string(next));
 }
 
+/* What a worker says beside its result: for the requester and for receipts. */
+static void keep_words(struct scheduler *s, struct hash id, struct address worker,
+                       const struct report *rep)
+{
+    if (rep->evidence != NULL) {
+        memory_evidence(s, id, worker, rep->evidence);
+    }
+    if (rep->out != NULL || rep->err != NULL) {
+        memory_log(s, id, worker, rep->out != NULL ? rep->out : "",
+                   rep->err != NULL ? rep->err : "");
+    }
+}
+
 void rest_update(void *ctx, struct http_req *r)
 {
     struct scheduler *s = ctx;
@@ -480,6 +493,10 @@ void rest_update(void *ctx, struct http_req *r)
     struct replica *rp = t != NULL ? replica_find(t, w->address) : NULL;
     struct address requester;
     if (t == NULL && memory_requester(s, id, &requester)) {
+        JSON_FREE *worked = memory_replica_json(s, id, w->address);
+        if (worked != NULL) {
+            keep_words(s, id, w->address, &rep); /* the chain may be faster than the worker */
+        }
         reply_next(s, r, NULL, NULL); /* over */
         return;
     }
@@ -491,13 +508,7 @@ void rest_update(void *ctx, struct http_req *r)
         http_reply_error(r, 409, "the result cannot be read at %s", rep.link);
         return;
     }
-    if (rep.evidence != NULL) {
-        memory_evidence(s, id, w->address, rep.evidence);
-    }
-    if (rep.out != NULL || rep.err != NULL) {
-        memory_log(s, id, w->address, rep.out != NULL ? rep.out : "",
-                   rep.err != NULL ? rep.err : "");
-    }
+    keep_words(s, id, w->address, &rep);
     take_result(s, t, rp, &rep);
     if (rep.state == RP_FAILED) {
         take_failure(s, t, rp, &rep);
