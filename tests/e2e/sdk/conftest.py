@@ -60,7 +60,7 @@ def stack(tmp_path_factory):
         assert line, f"souk up did not start: {(state / 'up.log').read_text()[-2000:]}"
         (state / "stack.json").write_text(line)
         (state / "admin.key").write_text(ADMIN_KEY)
-        yield types.SimpleNamespace(state=state, **json.loads(line))
+        yield types.SimpleNamespace(state=state, mine={}, **json.loads(line))
     finally:
         up.send_signal(signal.SIGTERM)
         try:
