@@ -131,7 +131,7 @@ static void walk_array(struct walk *w, const char *name, struct bytes v, unsigne
         add_leaf(w, name, whole);
         return;
     }
-    if (strstr(name, "pcr") != NULL && register_list(w, name, v)) {
+    if (tpm_names_pcrs(name) && register_list(w, name, v)) {
         return;
     }
     struct jp j = jp_of(v);

@@ -88,6 +88,9 @@ int tpm_signed_by(const struct attest_ctx *c, const struct tpm_quote *q, const s
 
 /* Finds register values, by a companion or by the replay of a log, whose digest is the quote's: the
  * binding link, and one claim a register. An event log must explain the registers that it names. */
+/* Whether the name of a file or member speaks of register values. */
+bool tpm_names_pcrs(const char *name);
+
 void tpm_judge_registers(struct attest_ctx *c, const struct tpm_quote *q);
 
 extern const struct attest_backend attest_backend_tpm;

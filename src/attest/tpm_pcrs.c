@@ -16,12 +16,21 @@ static bool selected(const struct tpm_bank *b, size_t i)
     return (b->mask >> i & 1) != 0;
 }
 
+static size_t count_selected(const struct tpm_bank *b)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < TPM_PCRS; i++) {
+        n += selected(b, i) ? 1 : 0;
+    }
+    return n;
+}
+
 /* Values one after the other: the selected ones, or all 24 of the one bank. */
 static bool read_raw(struct tpm_pcrs *p, const struct tpm_quote *q, struct bytes b)
 {
     size_t want = 0;
     for (size_t k = 0; k < q->n_bank; k++) {
-        want += bank_digest(&q->bank[k]) * (size_t)__builtin_popcount(q->bank[k].mask);
+        want += bank_digest(&q->bank[k]) * count_selected(&q->bank[k]);
     }
     bool all = q->n_bank == 1 && b.n == TPM_PCRS * bank_digest(&q->bank[0]);
     if (b.n == 0 || (b.n != want && !all)) {
@@ -136,9 +145,9 @@ static bool log_explains(const struct tpm_pcrs *p, const struct tpm_quote *q, co
     return true;
 }
 
-static bool named_pcrs(const char *name)
+bool tpm_names_pcrs(const char *name)
 {
-    return name != NULL && strstr(name, "pcr") != NULL;
+    return name != NULL && memmem(name, strlen(name), "pcr", 3) != NULL;
 }
 
 static void find_values(struct attest_ctx *c, const struct tpm_quote *q, struct tpm_pcrs *p,
@@ -148,7 +157,7 @@ static void find_values(struct attest_ctx *c, const struct tpm_quote *q, struct 
     for (size_t i = 0; !p->known && (it = attest_item_at(c, i)) != NULL; i++) {
         if (read_tools(p, q, it->data) || read_raw(p, q, it->data)) {
             p->known = digest_is(q, p);
-            if (!p->known && named_pcrs(it->name)) {
+            if (!p->known && tpm_names_pcrs(it->name)) {
                 *wrong = it->name;
             }
         }

@@ -6,6 +6,8 @@ import subprocess
 
 import pytest
 
+from sdk_stack import env, image, modules, stack  # noqa: F401 (fixtures)
+
 SEEN, ALL = {}, set()
 CANNOT_FAIL = {"dataset.generateEncryptionKey"}
 
