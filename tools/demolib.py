@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """demolib - a running `souk up` and its verbs, for the demo, the benchmarks and the tests."""
 
+import contextlib
 import json
 import os
 import signal
@@ -61,6 +62,43 @@ class Market:
         p = subprocess.Popen([SOUK, *args], stdout=stdout or log, stderr=log, text=True)
         self.children.append(p)
         return p
+
+    def pids(self):
+        """Name of each child of `souk up` -> its process id."""
+        up, found = self.up_process.pid, {}
+        with open(f"/proc/{up}/task/{up}/children", encoding="ascii") as f:
+            children = f.read().split()
+        for pid in map(int, children):
+            with contextlib.suppress(OSError):
+                with open(f"/proc/{pid}/cmdline", "rb") as f:
+                    words = f.read().decode().split("\0")
+                if "--state" in words:
+                    found[os.path.basename(words[words.index("--state") + 1])] = pid
+        return found
+
+    def signal(self, name, signo):
+        pid = self.pids()[name]
+        os.kill(pid, signo)
+        return pid
+
+    @contextlib.contextmanager
+    def held(self, *names):
+        """These processes do nothing meanwhile."""
+        pids = [self.signal(n, signal.SIGSTOP) for n in names]
+        try:
+            yield
+        finally:
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
+    def wait_vote(self, name):
+        """Until a deal holds this worker's stake."""
+        end = time.monotonic() + 30
+        while not int(self.run("wallet", "show", name)["locked"]):
+            if time.monotonic() > end:
+                raise Failed(f"{name} did not contribute")
+            time.sleep(0.05)
 
     def join(self, name, *more):
         """One more worker joins the pool of this market, as anybody may."""

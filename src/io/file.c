@@ -4,13 +4,18 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "io/clock.h"
+
 #define REMOVE_DEPTH_MAX 64
+#define LOCK_WAIT_MS     20
+#define LOCK_WAITS       150 /* three seconds in all */
 
 void fd_close(int *fd)
 {
@@ -225,22 +230,34 @@ rc dir_remove(const char *path, struct err *e)
     return remove_at(AT_FDCWD, path, REMOVE_DEPTH_MAX, e);
 }
 
+/* Whether the process that a lock file names is there no more. */
+static bool owner_is_gone(int fd, char pid[24])
+{
+    ssize_t n = pread(fd, pid, 23, 0);
+    pid[n > 0 ? n : 0] = 0;
+    pid[strspn(pid, "0123456789")] = 0;
+    long id = strtol(pid, NULL, 10);
+    return id > 0 && kill((pid_t)id, 0) != 0 && errno == ESRCH;
+}
+
 rc dir_lock(int *fd, const char *dir, struct err *e)
 {
-    char path[FILE_PATH_MAX];
+    char path[FILE_PATH_MAX], owner[24];
+    unsigned waits = LOCK_WAITS;
     TRY(dir_make(dir, 0700, e));
     TRY(path_join(path, dir, "lock", e));
     CLOSE_FD f = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (f < 0) {
         return fail(e, "open", path);
     }
-    if (flock(f, LOCK_EX | LOCK_NB) != 0) {
-        char pid[24] = {0};
-        (void)!read(f, pid, sizeof(pid) - 1);
-        pid[strspn(pid, "0123456789")] = 0;
-        return err_set(e, RC_CODE_DENIED,
-                       "%s is in use by process %s: stop it first, or use another folder", dir,
-                       pid[0] == 0 ? "?" : pid);
+    while (flock(f, LOCK_EX | LOCK_NB) != 0) {
+        /* The children of a process that was killed hold its lock until they have died too. */
+        if (!owner_is_gone(f, owner) || waits-- == 0) {
+            return err_set(e, RC_CODE_DENIED,
+                           "%s is in use by process %s: stop it first, or use another folder", dir,
+                           owner[0] == 0 ? "?" : owner);
+        }
+        clock_sleep_ms(LOCK_WAIT_MS);
     }
     char pid[24];
     int n = snprintf(pid, sizeof(pid), "%d\n", (int)getpid());

@@ -38,7 +38,8 @@ rc dir_make(const char *path, unsigned mode, struct err *e);
 rc dir_remove(const char *path, struct err *e);
 
 /* Makes dir when needed and locks it for this process: *fd holds the lock until it is closed.
- * DENIED, with the holder's process id in the message, when another process has it. */
+ * DENIED, with the holder's process id in the message, when another process has it. A holder that
+ * is dead, but whose children still die, is waited for, three seconds at most. */
 rc dir_lock(int *fd, const char *dir, struct err *e);
 
 /* All bytes or an error; for pipes and sockets that block. */

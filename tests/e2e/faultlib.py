@@ -68,22 +68,6 @@ class Broken(demolib.Market):
 
     # --- processes ---
 
-    def pids(self):
-        """Name of each child of `souk up` -> its process id."""
-        out = subprocess.run(["pgrep", "-P", str(self.up_process.pid)], capture_output=True, text=True, check=False)
-        found = {}
-        for pid in map(int, out.stdout.split()):
-            with contextlib.suppress(OSError):
-                words = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
-                if "--state" in words:
-                    found[os.path.basename(words[words.index("--state") + 1])] = pid
-        return found
-
-    def signal(self, name, signo):
-        pid = self.pids()[name]
-        os.kill(pid, signo)
-        return pid
-
     def kill(self, name):
         """SIGKILL; the supervisor starts it again."""
         pid = self.signal(name, signal.SIGKILL)
@@ -94,17 +78,6 @@ class Broken(demolib.Market):
         wait_for(lambda: self.pids().get(name, old) != old, 30, f"a new {name}")
         if name == "node":
             wait_for(lambda: isinstance(self.run("account", KITTY, check=False), dict), 30, "a node that answers")
-
-    @contextlib.contextmanager
-    def held(self, *names):
-        """These processes do nothing meanwhile."""
-        pids = [self.signal(n, signal.SIGSTOP) for n in names]
-        try:
-            yield
-        finally:
-            for pid in pids:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGCONT)
 
     def log(self, name):
         return (self.folder / "log" / f"{name}.log").read_text(errors="replace")

@@ -168,11 +168,14 @@ def test_worker_without_a_stake(m):
 def test_liar_loses_his_stake(m):
     """Two honest workers with a reputation and one who lies: what he staked goes to them."""
     with joined(m, "worker-1", "--slots", "2"), joined(m, "worker-2", "--slots", "2"):
-        practice = m.rent("good", "--trust", 3, "--volume", 16)["deal"]
+        # Trust 4 takes both until one has 15 points; then 4 x 4 outweighs the liar's 2 at trust 5.
+        practice = m.rent("good", "--trust", 4, "--volume", 16)["deal"]
         assert m.run("task", "watch", practice, "--all", "--timeout", "60s")["failed"] == 0
-        before = m.money()
-        with joined(m, "worker-3", "--lie", "--slots", "2"):
-            deal = m.rent("good", "--trust", 5, "--volume", 6)["deal"]
+    before = m.money()
+    with joined(m, "worker-3", "--lie", "--slots", "2"):
+        deal = m.rent("good", "--trust", 5, "--volume", 6)["deal"]
+        m.wait_vote("worker-3")
+        with joined(m, "worker-1", "--slots", "2"), joined(m, "worker-2", "--slots", "2"):
             assert m.run("task", "watch", deal, "--all", "--timeout", "60s")["failed"] == 0
     after = m.money()
     assert sum(map(sum, before.values())) == sum(map(sum, after.values()))

@@ -3,8 +3,10 @@
 
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "io/clock.h"
 #include "io/db.h"
 #include "tests/test.h"
 
@@ -53,6 +55,29 @@ static void test_lock(void)
     fd_close(&two);
 }
 
+/* Locks, leaves a child behind that holds the lock for 200 ms, and dies. */
+static void lock_and_die(void)
+{
+    int fd = -1;
+    CHECK(rc_ok(dir_lock(&fd, at("killed"), &e)));
+    if (fork() == 0) {
+        clock_sleep_ms(200);
+    }
+    _exit(0);
+}
+
+static void test_lock_of_the_dead(void)
+{
+    int fd = -1, status = 0;
+    pid_t pid = fork();
+    if (pid == 0) {
+        lock_and_die();
+    }
+    CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && status == 0);
+    CHECK(rc_ok(dir_lock(&fd, at("killed"), &e)));
+    fd_close(&fd);
+}
+
 static void test_db(void)
 {
     struct db *db;
@@ -92,6 +117,7 @@ int main(void)
     CHECK(mkdtemp(dir) != NULL);
     test_files();
     test_lock();
+    test_lock_of_the_dead();
     test_db();
     CHECK(rc_ok(dir_remove(dir, &e)) && !file_exists(dir));
     return 0;
