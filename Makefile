@@ -8,7 +8,7 @@ CCACHE := $(shell command -v ccache)
 B      := build/$(MODE)
 Q      := $(if $(V),,@)# V=1 prints the commands
 PKGS   := lmdb libcrypto libssl libsecp256k1 nettle jansson sqlite3 libcurl libarchive \
-          libseccomp libcbor libzstd
+          libseccomp libzstd
 
 WARN   := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wstrict-prototypes \
           -Wmissing-prototypes -Wold-style-definition -Wundef -Wvla -Wcast-align -Wcast-qual \
