@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cmd/cmd.h"
@@ -93,9 +96,32 @@ static void put_text(const struct run_result *res, const char *digest, const str
     }
 }
 
+/* The sandbox has another working folder: its mounts need whole paths. NULL stays NULL. */
+static rc whole_path(const char **path, struct arena *a, struct err *e)
+{
+    char real[PATH_MAX];
+    if (*path == NULL) {
+        return RC_OK;
+    }
+    if (realpath(*path, real) == NULL) {
+        return err_set(e, RC_CODE_NOT_FOUND, "%s: %s", *path, strerror(errno));
+    }
+    size_t n = strlen(real) + 1;
+    char *copy = arena_alloc(a, n);
+    ASSERT(copy != NULL);
+    memcpy(copy, real, n);
+    *path = copy;
+    return RC_OK;
+}
+
 static int run_image(struct run_args *args, struct arena *a, const char *file, const char *cache,
                      struct err *e)
 {
+    if (!rc_ok(whole_path(&args->in, a, e)) ||
+        (args->out != NULL && !rc_ok(dir_make(args->out, 0700, e))) ||
+        !rc_ok(whole_path(&args->out, a, e))) {
+        return 2;
+    }
     struct run_spec spec = {.in_dir = args->in, .out_dir = args->out, .proc = args->proc};
     struct run_result res;
     char digest[HEX_HASH_MAX] = {0};

@@ -119,6 +119,9 @@ rc session_open(struct session *s, const struct session_opts *o, struct err *e)
     *s = (struct session){.o = o, .now_ms = clock_mono_ms()};
     arena_init(&s->a, (size_t)256 << 20);
     s->state = state_dir(s);
+    if (o->offline) {
+        return RC_OK;
+    }
     TRY(read_summary(s, e));
     TRY(client_open(&s->client, &(struct client_config){.url = s->node, .hub = s->hub}, e));
     return client_chain_id(s->client, &s->chain_id, e);

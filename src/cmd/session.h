@@ -16,6 +16,7 @@ struct session_opts {
     const char *state, *node, *store, *gateway, *market, *sms, *scheduler, *hub;
     const char *wallet, *key;
     bool json;
+    bool offline; /* set by verbs that need the state folder and no market */
 };
 
 /* Rows of the option table. T is the verb's struct, whose member `so` is a struct session_opts. */
@@ -50,7 +51,8 @@ struct session {
 /* The hub that a souk node serves; NOT_FOUND for other chains, where it must be given. */
 rc hub_of_node(struct address *out, const char *node, struct err *e);
 
-/* Finds the market and opens a client. Names what is missing and how to give it. */
+/* Finds the market and opens a client; for an offline verb s->client stays NULL. Names what is
+ * missing and how to give it. */
 rc session_open(struct session *s, const struct session_opts *o, struct err *e);
 void session_close(struct session *s);
 

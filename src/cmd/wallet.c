@@ -282,6 +282,7 @@ static int run(const struct wallet_verb *v, int argc, char **argv)
     if (what == OPTS_RUN) {
         size_t i = 0;
         o.to = v->has_name ? rest.v[i++] : NULL;
+        o.so.offline = v->fn == do_new;
         o.amount = v->has_amount ? rest.v[i] : NULL;
         status = session_run(&o.so, v->opts.command, v->fn, &o);
     }
