@@ -18,6 +18,8 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SOUK = pathlib.Path(os.environ.get("SOUK", ROOT / "build/release/souk"))
+os.environ["PATH"] = os.pathsep.join([*subprocess.run([ROOT / "tools/test-node"], capture_output=True, text=True, check=True).stdout.split(),
+                                      os.environ["PATH"]])
 READY_S = 20
 STOP_S = 10
 
